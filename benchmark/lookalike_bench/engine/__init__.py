@@ -1,0 +1,1 @@
+"""Plays the episodes of a run: scheduling, isolation, limits. Knows nothing of pytest."""

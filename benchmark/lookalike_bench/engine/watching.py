@@ -1,0 +1,131 @@
+"""From videos to the reward model that a run's variants share.
+
+The critic watches once. What it wrote is kept in the cache under a hash of everything that made it (videos,
+critic, version, settings, brief), so that a second run, or a second process under a lock, reads it instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from lookalike_bench.engine.environments import open_environment
+from lookalike_bench.errors import TaskError, VideoError
+from lookalike_bench.plugins.critic import Critic
+from lookalike_bench.plugins.environment import Environment, Walkthrough
+from lookalike_bench.plugins.manager import PluginManager
+from lookalike_bench.reward_models.model import RewardModel
+from lookalike_bench.tasks.assets import cache_directory
+from lookalike_bench.tasks.schema import CriticSpec, VideoSpec
+from lookalike_bench.tasks.task import Task
+from lookalike_bench.types import Brief
+from lookalike_bench.videos.video import Video, file_sha256
+from lookalike_bench.videos.walkthroughs import read_recording, render_walkthrough
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A reward model, the key that it is stored under, where, and whether it was there already."""
+
+    reward_model: RewardModel
+    key: str
+    path: Path
+    from_cache: bool
+
+
+def make_critic(plugins: PluginManager, spec: CriticSpec, task: Task) -> Critic:
+    """The critic of a spec; a path among its arguments starts at the task's folder."""
+    arguments = spec.arguments
+    if spec.plugin == "outline" and "path" in arguments:
+        arguments["path"] = str(task.folder / arguments["path"])
+    critic = plugins.create("critic", spec.plugin, arguments)
+    assert isinstance(critic, Critic)
+    return critic
+
+
+def open_videos(task: Task, specs: Sequence[VideoSpec], plugins: PluginManager) -> list[Video]:
+    """The videos of a task as files: found, or rendered from recorded play and kept in the cache."""
+    return [_open_video(task, spec, plugins) for spec in specs]
+
+
+async def watch(
+    plugins: PluginManager, task: Task, spec: CriticSpec, videos: Sequence[Video], *, fresh: bool = False
+) -> Watched:
+    """What the critic learns from the videos, from the cache if it has watched them before (unless `fresh`)."""
+    critic = make_critic(plugins, spec, task)
+    try:
+        brief = _brief(task, plugins)
+        key = _key(plugins, critic, spec, videos, brief)
+        path = cache_directory() / "reward-models" / f"{spec.plugin}-{task.name}-{key}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if path.exists() and not fresh:
+                return Watched(RewardModel.load(path), path.stem, path, from_cache=True)
+            reward_model = await critic.watch(videos, brief)
+            reward_model.save(path)
+        return Watched(reward_model, path.stem, path, from_cache=False)
+    finally:
+        await critic.close()
+
+
+def _open_video(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
+    if spec.file is not None:
+        path = task.folder / spec.file
+        if not path.is_file():
+            raise VideoError(f"{task.path}: videos: {path}: no such file")
+        # A recording's status line is its top row of text: the share is that of a terminal's 26 rows.
+        mask = 1 / 26 if task.file.mask_status_line else 0.0
+        return Video(path, file_sha256(path), "human", start=spec.start, end=spec.stop, mask_top=mask)
+    environment = open_environment(plugins, spec.environment or task.file.environment)
+    try:
+        if spec.demonstration is not None:
+            walkthrough = read_recording(task.folder / spec.demonstration).walkthrough()
+        else:
+            walkthrough = _own_walkthrough(task, spec, environment)
+        return render_walkthrough(
+            environment,
+            walkthrough,
+            start=int(spec.start),
+            stop=None if spec.stop is None else int(spec.stop),
+            mask_status_line=task.file.mask_status_line,
+        )
+    finally:
+        environment.close()
+
+
+def _own_walkthrough(task: Task, spec: VideoSpec, environment: Environment) -> Walkthrough:
+    walkthrough = environment.walkthrough()
+    name = environment.info.name
+    if walkthrough is None:
+        raise TaskError(f"{task.path}: videos: environment {name!r} carries no walkthrough")
+    if walkthrough.package != spec.walkthrough:
+        raise TaskError(
+            f"{task.path}: videos: no walkthrough {spec.walkthrough!r}; that of {name!r} is {walkthrough.package!r}"
+        )
+    return walkthrough
+
+
+def _brief(task: Task, plugins: PluginManager) -> Brief:
+    environment = open_environment(plugins, task.file.environment)
+    try:
+        info = environment.info
+    finally:
+        environment.close()
+    return Brief(task.name, str(task.file.goal), info.instructions, info.vocabulary)
+
+
+def _key(plugins: PluginManager, critic: Critic, spec: CriticSpec, videos: Sequence[Video], brief: Brief) -> str:
+    identity = {
+        "critic": spec.plugin,
+        "plugin": plugins.find("critic", spec.plugin).version,
+        "version": critic.version,
+        "settings": {**spec.arguments, **critic.identity},
+        "videos": [(video.sha256, video.start, video.end, video.mask_top) for video in videos],
+        "brief": [brief.goal, brief.instructions, list(brief.vocabulary)],
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,88 @@
+"""The interface of a critic: the vision model that watches a human play (the paper's vLLM), and of its judge.
+
+A critic watches once (`watch`) and gives a RewardModel, which is stored, can be read and edited, and is shared
+by all variants of a run. A judge then follows one episode with that reward model. A whole critic, to copy from:
+
+    class Northerner(Critic):
+        '''Believes that north is always right.'''
+
+        async def watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
+            return RewardModel(rules=["Go north."])
+
+        def judge(self, reward_model: RewardModel) -> Judge:
+            return NorthernJudge()
+
+    class NorthernJudge(Judge):
+        def observe(self, action, observation, actions):
+            self.went_north = action == "north"
+
+        async def judge(self, proposals):
+            return [Judgement(1.0 if action == "north" else -1.0) for action in proposals]
+
+        async def review(self):
+            return Judgement(1.0 if self.went_north else -1.0, possible=("north", "south"), recommended="north")
+
+A critic that writes an outline need not bring a judge: the default one follows any outline of a text game.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lookalike_bench.types import Brief, Judgement, Observation
+
+if TYPE_CHECKING:
+    from lookalike_bench.reward_models.model import RewardModel
+    from lookalike_bench.types import Frame
+    from lookalike_bench.videos.video import Video
+
+
+class Judge(ABC):
+    """Follows one episode and rewards or punishes its steps."""
+
+    @abstractmethod
+    def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
+        """Take note of what happened: once after the reset, with no action, then after each action played.
+        `actions` is what the environment lists as possible now. Cheap, and never a model call: a resumed
+        episode is observed again."""
+
+    @abstractmethod
+    async def judge(self, proposals: Sequence[str]) -> list[Judgement]:
+        """Judge actions that could be played now, before any of them is. One judgement each, in order."""
+
+    @abstractmethod
+    async def review(self) -> Judgement:
+        """Judge the step observed last by its outcome (reward 0 after a reset), and say what could be done
+        now: `possible` actions, and among them the `recommended` one."""
+
+
+class Critic(ABC):
+    """Watches videos of human play and writes a reward model."""
+
+    version: str = "1"
+    """Part of the reward model's identity: raise it when the same video would give another reward model."""
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The settings that decide what `watch` returns (a model's name, a frame rate): part of the key under
+        which the reward model is stored."""
+        return {}
+
+    @abstractmethod
+    async def watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
+        """Watch, and write down what was learned. Sees pictures and times only, never recorded actions."""
+
+    def judge(self, reward_model: RewardModel) -> Judge:
+        """A judge for one episode."""
+        from lookalike_bench.reward_models.judge import OutlineJudge
+
+        return OutlineJudge(reward_model)
+
+    async def describe(self, frame: Frame) -> str:
+        """Put a picture into words for a player that cannot see. Raise NotImplementedError if it cannot."""
+        raise NotImplementedError(f"{type(self).__name__} does not describe pictures")
+
+    async def close(self) -> None:
+        """Free what the critic holds."""

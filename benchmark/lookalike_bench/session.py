@@ -1,0 +1,239 @@
+"""One run from its options to its report: which tasks, where it is written, and the engine that plays it.
+
+The pytest plugin and the command line both drive this, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock
+
+from lookalike_bench.engine.engine import Engine
+from lookalike_bench.engine.environments import prepare_environment
+from lookalike_bench.engine.manifest import check_same_run, make_manifest
+from lookalike_bench.engine.plan import EpisodePlan, Listener
+from lookalike_bench.errors import AssetUnavailable, EpisodeError, RecordError, TaskError, UsageError
+from lookalike_bench.plugins.manager import Kind, PluginManager, load_plugins
+from lookalike_bench.records.schema import EpisodeEnd
+from lookalike_bench.records.store import Run
+from lookalike_bench.tasks.schema import PluginSpec, parse_seeds
+from lookalike_bench.tasks.spec import parse_plugin_spec
+from lookalike_bench.tasks.task import Task, load_stand_in, load_task
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person asked for, as they wrote it."""
+
+    variants: str | None = None
+    seeds: str | None = None
+    player: str | None = None
+    critic: str | None = None
+    out: str | None = None
+    resume: bool = False
+    plugin_files: tuple[str, ...] = ()
+    installed_plugins: bool = True
+    allowed_plugins: tuple[str, ...] | None = None
+    stand_ins: bool = True
+    shared: bool = field(default=False, metadata={"help": "other processes write into the same run"})
+
+
+class RunSession:
+    """A run that is being set up, played and reported."""
+
+    def __init__(self, options: Options, listener: Listener) -> None:
+        self.options = options
+        self.listener = listener
+        self.run: Run | None = None
+        self._engine: Engine | None = None
+        self._plugins: PluginManager | None = None
+        self._tasks: dict[Path, Task] = {}
+        self._futures: dict[tuple[str, str, int], Future[EpisodeEnd]] = {}
+
+    @classmethod
+    def reopened(cls, options: Options, listener: Listener) -> RunSession:
+        """A session on a run that others have played, for its report only."""
+        session = cls(options, listener)
+        session.run = Run(Path(options.out or ""))
+        return session
+
+    @property
+    def plugins(self) -> PluginManager:
+        if self._plugins is None:
+            self._plugins = load_plugins(
+                self.options.plugin_files,
+                entry_points=self.options.installed_plugins,
+                allow=self.options.allowed_plugins,
+            )
+            for problem in self._plugins.problems:
+                self.listener.note(f"plugin {problem.plugin!r} is passed over: {problem.reason}")
+        return self._plugins
+
+    def task(self, path: Path) -> Task:
+        """A task file as the options change it, or its stand-in where its game cannot be had."""
+        if path not in self._tasks:
+            task = self._as_asked(load_task(path))
+            self._tasks[path] = self._available(task)
+        return self._tasks[path]
+
+    def open(self, plans: Sequence[EpisodePlan]) -> Run:
+        """Choose the run's directory and write, or check, its manifest."""
+        tasks = list({plan.task.name: plan.task for plan in plans}.values())
+        manifest = make_manifest([_selected(task, plans) for task in tasks], self.plugins)
+        run = Run(self._directory([task.name for task in tasks]))
+        if self.options.shared:
+            run.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(run.path / "manifest.lock"):
+                if not run.manifest_path.exists():
+                    run.write_manifest(manifest)
+        elif run.manifest_path.exists():
+            if not self.options.resume:
+                raise UsageError(f"{run.path} holds a run already; go on with it by --resume, or name another --out")
+            check_same_run(run, manifest)
+        else:
+            run.write_manifest(manifest)
+        self.run = run
+        self._engine = Engine(run, self.plugins, self.listener, resume=self.options.resume)
+        return run
+
+    def prepare(self, plan: EpisodePlan) -> None:
+        """Have ready what the episode's variant needs. A model that fails here fails its episodes, which say so."""
+        with suppress(EpisodeError):
+            self._running.prepare(plan.task, plan.variant).result()
+
+    def play(self, plan: EpisodePlan, following: Sequence[EpisodePlan] = ()) -> EpisodeEnd:
+        """The end of an episode. Those that follow are handed to the engine too, so that they wait together."""
+        for each in (plan, *following):
+            if each.key not in self._futures:
+                self._futures[each.key] = self._running.submit(each)
+        try:
+            return self._futures[plan.key].result()
+        except CancelledError:
+            raise KeyboardInterrupt from None
+
+    def close(self) -> None:
+        """Stop what is still under way; what is on disk can be resumed."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def report(self) -> str | None:
+        """The run's tables, from its records; None if nothing was played."""
+        if self.run is None or not self.run.manifest_path.exists():
+            return None
+        from lookalike_bench.publish.tables import render_run
+        from lookalike_bench.scoring.summary import summarise
+
+        return f"{render_run(summarise(self.run))}\n\nrun: {self.run.path}"
+
+    def missed_expectations(self) -> list[str]:
+        """The thresholds of the tasks' `expect:` that were missed, or cannot be told."""
+        if self.run is None or not self.run.manifest_path.exists():
+            return []
+        from lookalike_bench.scoring.summary import check_expectations, summarise
+
+        manifest = self.run.read_manifest()
+        if not any(entry.expect for entry in manifest.tasks):
+            return []
+        summary = summarise(self.run)
+        return [
+            f"{entry.task}: expected {text}" + ("" if met is False else " (no episode was scored)")
+            for entry in manifest.tasks
+            for text, met in check_expectations(entry.expect, summary.task(entry.task))
+            if not met
+        ]
+
+    @property
+    def _running(self) -> Engine:
+        assert self._engine is not None, "open() comes first"
+        return self._engine
+
+    def _as_asked(self, task: Task) -> Task:
+        options = self.options
+        try:
+            seeds = parse_seeds(options.seeds) if options.seeds else None
+        except ValueError as error:
+            raise UsageError(f"--seeds {options.seeds}: {error}") from None
+        return task.with_options(
+            variants=[name.strip() for name in options.variants.split(",")] if options.variants else None,
+            seeds=seeds,
+            player=parse_plugin_spec(options.player) if options.player else None,
+            critic=parse_plugin_spec(options.critic) if options.critic else None,
+        )
+
+    def _available(self, task: Task) -> Task:
+        self._check_names(task)
+        try:
+            prepare_environment(self.plugins, task.file.environment)
+            return task
+        except AssetUnavailable as error:
+            stand_in = load_stand_in(task)
+            if stand_in is None or not self.options.stand_ins:
+                raise
+            self.listener.note(f"{error}")
+            self.listener.note(f"STAND-IN: {stand_in.name} is played in the place of {task.name}; it is not {task.name}")
+            return self._available(self._as_asked(stand_in))
+
+    def _check_names(self, task: Task) -> None:
+        """Every plugin that the task names must be there before anything is played."""
+        for variant in task.variants:
+            named: list[tuple[Kind, PluginSpec | None]] = [
+                ("player", variant.player),
+                ("critic", variant.critic),
+                ("aggregator", variant.aggregator),
+            ]
+            for kind, spec in named:
+                if spec is not None:
+                    try:
+                        self.plugins.find(kind, spec.plugin)
+                    except UsageError as error:
+                        raise TaskError(f"{task.path}: variant {variant.name!r}: {error}") from None
+
+    def _directory(self, names: Sequence[str]) -> Path:
+        if self.options.out is not None:
+            return Path(self.options.out)
+        if self.options.resume:
+            return _latest_run(names)
+        return new_run_directory("+".join(names))
+
+
+def new_run_directory(name: str) -> Path:
+    """`runs/NAME-TIME`, not there yet."""
+    stem = f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    candidates = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    return next(RUNS / candidate for candidate in candidates if not (RUNS / candidate).exists())
+
+
+def _latest_run(names: Sequence[str]) -> Path:
+    """The newest run of these tasks under runs/. Raises RecordError if there is none."""
+    found = []
+    for manifest_path in RUNS.glob("*/manifest.json"):
+        try:
+            manifest = Run(manifest_path.parent).read_manifest()
+        except RecordError:
+            continue
+        if [entry.task for entry in manifest.tasks] == list(names):
+            found.append((manifest.created, manifest_path.parent))
+    if not found:
+        raise RecordError(f"--resume: no run of {', '.join(names)} under {RUNS}/; name it with --out")
+    return max(found)[1]
+
+
+def _selected(task: Task, plans: Sequence[EpisodePlan]) -> Task:
+    """The task with only the variants and seeds that are to be played: what the run plans."""
+    own = [plan for plan in plans if plan.task.name == task.name]
+    names = {plan.variant.name for plan in own}
+    seeds = {plan.seed for plan in own}
+    return task.with_options(
+        variants=[variant.name for variant in task.variants if variant.name in names],
+        seeds=[seed for seed in task.file.seeds if seed in seeds],
+    )

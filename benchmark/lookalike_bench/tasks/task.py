@@ -1,0 +1,138 @@
+"""A task, ready to be played: read from its file, `extends:` followed, variants complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lookalike_bench.errors import TaskError, UsageError
+from lookalike_bench.tasks.schema import Expectation, LocalPath, PlayerSpec, PluginSpec, TaskFile, local_path
+from lookalike_bench.tasks.variants import Variant, resolve_variants
+from lookalike_bench.tasks.yaml_file import Document, merged, read_yaml
+
+__all__ = ["LocalPath", "Task", "load_task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task file, complete. `stand_in_for` names the task whose place this one takes."""
+
+    path: Path
+    file: TaskFile
+    variants: tuple[Variant, ...]
+    stand_in_for: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def folder(self) -> Path:
+        """Where the task's relative paths start."""
+        return self.path.parent
+
+    @property
+    def expectations(self) -> list[Expectation]:
+        return [Expectation.parse(subject, condition) for subject, condition in self.file.expect.items()]
+
+    def variant(self, name: str) -> Variant:
+        return next(variant for variant in self.variants if variant.name == name)
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """Everything in the task that can change a result, as plain data."""
+        kept = self.file.model_dump(mode="json", exclude={"description", "expect", "stand_in", "variants", "seeds"})
+        return {**kept, "variants": {variant.name: variant.model_dump(mode="json") for variant in self.variants}}
+
+    @cached_property
+    def hash(self) -> str:
+        """The task's version: two tasks that agree in it ask the same. Independent of which seeds are played
+        and which variants are listed, since results are keyed by both."""
+        common = {key: value for key, value in self.definition.items() if key not in ("variants", "player", "critic")}
+        return hashlib.sha256(json.dumps(common, sort_keys=True).encode()).hexdigest()[:16]
+
+    def with_options(
+        self,
+        *,
+        variants: list[str] | None = None,
+        seeds: list[int] | None = None,
+        player: PluginSpec | None = None,
+        critic: PluginSpec | None = None,
+    ) -> Task:
+        """This task as the command line changes it. A player or critic given there replaces the task's own,
+        not those that a variant (a control) names for itself."""
+        from lookalike_bench.tasks.schema import CriticSpec, VariantSpec
+        from lookalike_bench.tasks.variants import BUILT_IN_VARIANTS
+
+        changes: dict[str, Any] = {}
+        if variants is not None:
+            known = {**{name: VariantSpec() for name in BUILT_IN_VARIANTS}, **self.file.variants}
+            for name in variants:
+                if name not in known:
+                    raise UsageError(f"--variants: {_unknown(name, list(known), 'variant')}")
+            changes["variants"] = {name: known[name] for name in variants}
+        if seeds is not None:
+            changes["seeds"] = seeds
+        if player is not None:
+            named = {"decode": self.file.player.decode, "plugin": player.plugin, **player.arguments}
+            changes["player"] = PlayerSpec.model_validate(named)
+        if critic is not None:
+            changes["critic"] = CriticSpec.model_validate({"plugin": critic.plugin, **critic.arguments})
+        file = self.file.model_copy(update=changes)
+        try:
+            return replace(self, file=file, variants=tuple(resolve_variants(file)))
+        except ValueError as error:
+            raise UsageError(f"{self.path}: {error}") from None
+
+
+def load_task(path: Path) -> Task:
+    """Read a task file. Raises TaskError with file:line, and touches no network, video or model."""
+    document = _with_bases(read_yaml(path), seen=())
+    file = document.validate(TaskFile)
+    try:
+        return Task(path, file, tuple(resolve_variants(file)))
+    except ValueError as error:
+        raise document.fail(("variants",), str(error)) from None
+
+
+def load_stand_in(task: Task) -> Task | None:
+    """The task that is played where this one's files cannot be had, under its own name."""
+    if task.file.stand_in is None:
+        return None
+    return replace(load_task(task.folder / task.file.stand_in), stand_in_for=task.name)
+
+
+def _with_bases(document: Document, seen: tuple[Path, ...]) -> Document:
+    """Lay the document on the file that it extends."""
+    if not isinstance(document.data, dict):
+        raise document.fail((), "a task file is a mapping of keys to values")
+    base_name = document.data.pop("extends", None)
+    if base_name is None:
+        return document
+    if not isinstance(base_name, str):
+        raise document.fail(("extends",), "expected the path of another task file")
+    try:
+        base_path = document.path.parent / local_path(base_name)
+    except ValueError as error:
+        raise document.fail(("extends",), str(error)) from None
+    if base_path in (*seen, document.path):
+        raise document.fail(("extends",), f"{base_name} extends this file in turn")
+    try:
+        base = read_yaml(base_path)
+    except TaskError as error:
+        if base_path.exists():
+            raise
+        raise document.fail(("extends",), str(error)) from None
+    return merged(_with_bases(base, (*seen, document.path)), document)
+
+
+def _unknown(name: str, known: list[str], kind: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"no {kind} is called {name!r}{hint} (known: {', '.join(known)})"

@@ -1,0 +1,39 @@
+"""The built-in plugins. They register as a stranger's package would: through an entry point and these hooks."""
+
+from lookalike_bench.plugins import hookimpl
+
+
+@hookimpl
+def lookalike_environments() -> dict[str, str]:
+    return {
+        "zork": "lookalike_plugins.environments.zork:Zork",
+        "adventure": "lookalike_plugins.environments.adventure:ColossalCave",
+    }
+
+
+@hookimpl
+def lookalike_players() -> dict[str, str]:
+    return {
+        "local": "lookalike_plugins.players.local:Local",
+        "random": "lookalike_plugins.players.random:RandomPlayer",
+    }
+
+
+@hookimpl
+def lookalike_critics() -> dict[str, str]:
+    return {
+        "transcript": "lookalike_plugins.critics.transcript:Transcript",
+        "outline": "lookalike_plugins.critics.outline:Outline",
+        "random": "lookalike_plugins.critics.random:RandomCritic",
+        "constant": "lookalike_plugins.critics.controls:ConstantCritic",
+        "clock": "lookalike_plugins.critics.controls:ClockCritic",
+    }
+
+
+@hookimpl
+def lookalike_aggregators() -> dict[str, str]:
+    return {
+        "best-reward": "lookalike_plugins.aggregators.best_reward:BestReward",
+        "majority": "lookalike_plugins.aggregators.majority:Majority",
+        "reward-weighted": "lookalike_plugins.aggregators.reward_weighted:RewardWeighted",
+    }

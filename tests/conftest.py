@@ -1,0 +1,51 @@
+"""What many tests need: the corridor task, a cache of their own, and pytester for the runner."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+FAKE_PLUGINS = Path(__file__).parent / "fake_plugins.py"
+
+CORRIDOR_TASK = """
+name: corridor
+environment: {plugin: corridor}
+videos: [{file: play.mp4}]
+goal: {victory: true}
+max_steps: 6
+seeds: 0-2
+player: {plugin: believer}
+critic: {plugin: east}
+variants:
+  baseline: {}
+  single: {}
+  swarm: {members: 3}
+"""
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache directory that nobody else uses."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("LOOKALIKE_CACHE", str(cache))
+    return cache
+
+
+def write_task(folder: Path, changes: str = "", *, without: tuple[str, ...] = (), name: str = "corridor.yaml") -> Path:
+    """The corridor task in a file, with top-level keys left out and others added."""
+    lines = []
+    dropping = False
+    for line in CORRIDOR_TASK.strip().splitlines():
+        if not line.startswith(" "):
+            dropping = line.split(":")[0] in without
+        if not dropping:
+            lines.append(line)
+    # The fake critic does not look: any file will do.
+    (folder / "play.mp4").write_bytes(b"a video")
+    path = folder / name
+    path.write_text("\n".join([*lines, textwrap.dedent(changes).strip(), ""]))
+    return path

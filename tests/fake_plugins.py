@@ -1,0 +1,127 @@
+"""A corridor to walk and players to walk it: the twenty-line fakes that the engine and the runner are tested on.
+
+A plugin file like any stranger's (`--plugin tests/fake_plugins.py`).
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+from lookalike_bench.errors import CriticFailure, PlayerFailure
+from lookalike_bench.plugins import hookimpl
+from lookalike_bench.plugins.critic import Critic, Judge
+from lookalike_bench.plugins.environment import Environment, Walkthrough
+from lookalike_bench.plugins.player import Player
+from lookalike_bench.reward_models.model import RewardModel
+from lookalike_bench.types import Completion, EnvironmentInfo, Judgement, Observation, Request, Usage
+
+
+class Corridor(Environment):
+    """The exit is in the east."""
+
+    def __init__(self, length: int = 4, crash_at: int = -1) -> None:
+        self.length, self.crash_at, self.place, self.seed = length, crash_at, 0, 0
+
+    @property
+    def info(self) -> EnvironmentInfo:
+        return EnvironmentInfo(
+            "corridor", "You are in a corridor. The exit is in the east.", "One direction.", ("east", "west"),
+            (0, self.length), f"corridor-{self.length}",
+        )  # fmt: skip
+
+    def reset(self, seed: int) -> Observation:
+        self.place, self.seed = 0, seed
+        return self._look()
+
+    def step(self, action: str) -> Observation:
+        self.place = max(0, self.place + {"east": 1, "west": -1}.get(action, 0))
+        if self.place == self.crash_at:
+            os.abort()
+        return self._look()
+
+    def _look(self) -> Observation:
+        out = self.place >= self.length
+        return Observation(f"You are {self.place} steps in.", self.place, terminated=out, victory=out)
+
+    def snapshot(self) -> bytes:
+        return f"{self.place},{self.seed}".encode()
+
+    def restore(self, snapshot: bytes) -> None:
+        self.place, self.seed = map(int, snapshot.decode().split(","))
+
+    def actions(self) -> list[str]:
+        return ["west", "wait", "east"]
+
+    def walkthrough(self) -> Walkthrough:
+        return Walkthrough(["east"] * self.length, 0, "scripted", "tests", "corridor")
+
+
+class Believer(Player):
+    """Does what is recommended; alone it dithers. Waits a moment, as a server would."""
+
+    concurrency = 8
+
+    def __init__(self, wait: float = 0.0, fail_at: int = -1, broken: bool = False) -> None:
+        self.wait, self.fail_at, self.broken, self.calls = wait, fail_at, broken, 0
+
+    async def start(self) -> None:
+        if self.broken:
+            raise PlayerFailure("the server refused: no such model")
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        self.calls += 1
+        if self.calls == self.fail_at:
+            raise PlayerFailure("the server answered 500")
+        await asyncio.sleep(self.wait)
+        log = os.environ.get("FAKE_PLAYER_LOG")
+        if log:
+            with open(log, "a") as file:
+                file.writelines(repr([(m.role, m.content) for m in request.messages]) + "\n" for request in requests)
+        return [Completion(self._choice(request), Usage(100, 50, 1)) for request in requests]
+
+    def _choice(self, request: Request) -> str:
+        said = request.messages[-1].content
+        recommended = [choice for choice in request.choices if f"Recommended action: {choice}." in said]
+        return (recommended or [request.choices[request.seed % len(request.choices)]])[0]
+
+
+class EastCritic(Critic):
+    """Has seen that people go east."""
+
+    def __init__(self, broken: bool = False) -> None:
+        self.broken = broken
+
+    async def watch(self, videos: Sequence[object], brief: object) -> RewardModel:
+        if self.broken:
+            raise CriticFailure("the model saw nothing")
+        return RewardModel(rules=["Go east."], provenance={"critic": "east"})
+
+    def judge(self, reward_model: RewardModel) -> Judge:
+        return EastJudge()
+
+
+class EastJudge(Judge):
+    def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
+        self.last = action
+
+    async def judge(self, proposals: Sequence[str]) -> list[Judgement]:
+        return [Judgement(1.0 if action == "east" else -0.5, "east is out") for action in proposals]
+
+    async def review(self) -> Judgement:
+        reward = 0.0 if self.last is None else 1.0 if self.last == "east" else -0.5
+        return Judgement(reward, "", ("west", "east"), "east")
+
+
+@hookimpl
+def lookalike_environments() -> dict[str, type[Environment]]:
+    return {"corridor": Corridor}
+
+
+@hookimpl
+def lookalike_players() -> dict[str, type[Player]]:
+    return {"believer": Believer}
+
+
+@hookimpl
+def lookalike_critics() -> dict[str, type[Critic]]:
+    return {"east": EastCritic}
