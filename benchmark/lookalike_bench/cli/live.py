@@ -34,7 +34,6 @@ class LiveView:
             TextColumn("{task.description}"), BarColumn(28), MofNCompleteColumn(), TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"), console=self.console,
         )  # fmt: skip
-        self._live = Live(console=self.console, get_renderable=self._render, refresh_per_second=4, transient=True)
         self._lock = threading.Lock()
         self._playing: dict[tuple[str, str, int], tuple[StepRecord | None, int]] = {}
         self._planned: list[EpisodePlan] = []
@@ -43,6 +42,7 @@ class LiveView:
         self._tokens = 0
         self._bar = self._progress.add_task("episodes", total=None, left="")
         self._started = time.monotonic()
+        self._live = Live(console=self.console, get_renderable=self._render, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> LiveView:
         if self.console.is_terminal:
@@ -58,7 +58,7 @@ class LiveView:
         self._progress.update(self._bar, total=len(episodes))
 
     def note(self, text: str) -> None:
-        self.console.print(Text(printable(text), style="dim"))
+        self.console.print(Text(printable(text), style="dim"), soft_wrap=True)
 
     def episode_started(self, episode: EpisodePlan) -> None:
         with self._lock:
@@ -82,7 +82,7 @@ class LiveView:
             result = f"{outcome}, score {end.score:g} after {end.steps} steps, {tokens:,} tokens, {end.seconds:.1f} s"
             style = "green" if end.success else ""
         count = f"[{len(self._ended)}/{len(self._planned)}]"
-        self.console.print(Text.assemble((f"{count} {episode}: ", "dim"), (result, style)))
+        self.console.print(Text.assemble((f"{count} {episode}: ", "dim"), (result, style)), soft_wrap=True)
 
     def _time_left(self) -> str:
         """Extrapolated from the episodes that have ended; those of other variants may take another time."""

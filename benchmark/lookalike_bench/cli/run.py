@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import shlex
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lookalike_bench.cli.options import add_plugin_options
+from lookalike_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from lookalike_bench.cli.live import LiveView
@@ -30,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    _check_paths(arguments.tasks)
     # Other pytest plugins on this machine have no part in a run, and would only cost time.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     import pytest
@@ -97,6 +102,16 @@ class Reporter:
         self.session = config.stash.get(SESSION, None)
 
 
+def _check_paths(tasks: list[str]) -> None:
+    """Every task file must be there. Raises UsageError with the nearest that is."""
+    for task in tasks:
+        path = Path(task.split("::")[0])
+        if not path.is_file():
+            near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
+            hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+            raise UsageError(f"{path}: no such task file{hint}")
+
+
 def _pytest_arguments(arguments: argparse.Namespace) -> list[str]:
     options = [
         "-p", "lookalike_bench.pytest_plugin", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:logging",
@@ -133,9 +148,13 @@ def _print_results(session: RunSession, arguments: argparse.Namespace) -> int:
 
 def _resume_command(session: RunSession, arguments: argparse.Namespace) -> str:
     assert session.run is not None
-    given = [f"--{name} {getattr(arguments, name)}" for name in ("variants", "seeds", "player", "critic")
-             if getattr(arguments, name) is not None]  # fmt: skip
-    return " ".join(["lookalike-bench run", *arguments.tasks, *given, "--out", str(session.run.path), "--resume"])
+    words = ["lookalike-bench", "run", *arguments.tasks]
+    for name in ("variants", "seeds", "player", "critic"):
+        if getattr(arguments, name) is not None:
+            words += [f"--{name}", getattr(arguments, name)]
+    for file in arguments.plugin:
+        words += ["--plugin", file]
+    return shlex.join([*words, "--out", str(session.run.path), "--resume"])
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -96,7 +96,7 @@ class Run:
         except FileNotFoundError:
             raise RecordError(f"{self.path}: not a run (it has no manifest.json)") from None
         except (OSError, ValidationError, ValueError) as error:
-            raise RecordError(f"{self.manifest_path}: {_first_line(error)}") from None
+            raise RecordError(f"{self.manifest_path}: {first_line(error)}") from None
 
     def episode_path(self, task: str, variant: str, seed: int) -> Path:
         return self.path / "episodes" / task / variant / f"seed-{seed}.jsonl"
@@ -113,7 +113,7 @@ class Run:
         try:
             end = _LINES.validate_json(line)
         except ValidationError as error:
-            raise RecordError(f"{path}: its last line is not the end of an episode: {_first_line(error)}") from None
+            raise RecordError(f"{path}: its last line is not the end of an episode: {first_line(error)}") from None
         if not isinstance(end, EpisodeEnd):
             raise RecordError(f"{path}: its last line is not the end of an episode")
         return end
@@ -158,7 +158,7 @@ def read_episode(path: Path) -> EpisodeRecord | None:
             try:
                 line = _LINES.validate_json(raw)
             except ValidationError as error:
-                raise RecordError(f"{path}:{number}: {_first_line(error)}") from None
+                raise RecordError(f"{path}:{number}: {first_line(error)}") from None
             if (number == 1) != isinstance(line, EpisodeHeader) or end is not None:
                 raise RecordError(f"{path}:{number}: a line of type {line.type!r} cannot stand here")
             if isinstance(line, EpisodeHeader):
@@ -194,7 +194,8 @@ def _seed_of(path: Path) -> int:
     return int(digits) if digits.isdigit() else -1
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What is wrong, where, in one line."""
     if isinstance(error, ValidationError):
         problem = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in problem["loc"])

@@ -1,0 +1,207 @@
+"""What a run costs: before it is played, while it is, and after.
+
+    prices = Prices.load()                                    # or Prices.load(Path("my-prices.yaml"))
+    prices.cost("gemini-3.8-flash", Usage(494_000, 0, 800))   # 0.3735 dollars; None for a model without a price
+    estimate(plan, prices)                                    # --dry-run
+    player = PaidPlayer(player, prices, Budget(5.0))          # --budget 5: stops the run, to be resumed
+
+A price file is YAML: a model's name (a * at the end stands for anything) and dollars per million tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from lookalike_bench.engine.plan import EpisodePlan
+from lookalike_bench.engine.wrapped_player import WrappedPlayer
+from lookalike_bench.episodes.play import copies
+from lookalike_bench.errors import UsageError
+from lookalike_bench.plugins.player import Player
+from lookalike_bench.types import Completion, Request, Usage
+
+BUILT_IN = Path(__file__).with_name("prices.yaml")
+
+SYSTEM_TOKENS, STEP_TOKENS, MEMORY_TOKENS, ANSWER_TOKENS = 700, 110, 25, 6
+"""What an estimate assumes: tokens of the instructions, of one step in the history, of one remembered proposal,
+and of one answer. Measured on Zork I with a four-letter-a-token model; the vocabulary is most of the first."""
+
+
+class Price(BaseModel):
+    """Dollars per million tokens. Without a price of its own, a cached token costs what any other does."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)
+
+    def cost(self, usage: Usage) -> float:
+        """Dollars for so many tokens."""
+        cached = self.input if self.cached is None else self.cached
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        return (fresh * self.input + usage.cached_tokens * cached + usage.completion_tokens * self.output) / 1e6
+
+
+class PriceFile(RootModel[dict[str, Price]]):
+    """A price file as it is written."""
+
+
+class Prices:
+    """Prices by model."""
+
+    def __init__(self, prices: Mapping[str, Price]) -> None:
+        self._prices = dict(prices)
+
+    @classmethod
+    def load(cls, path: Path = BUILT_IN) -> Prices:
+        """Read a price file. Raises UsageError with file:line."""
+        from lookalike_bench.tasks.yaml_file import read_yaml
+
+        return cls(read_yaml(path, error=UsageError).validate(PriceFile).root)
+
+    def price(self, model: str) -> Price | None:
+        """The price of the model of this name; else that of the longest pattern that fits."""
+        if model in self._prices:
+            return self._prices[model]
+        fitting = [pattern for pattern in self._prices if fnmatch.fnmatchcase(model, pattern)]
+        return self._prices[max(fitting, key=len)] if fitting else None
+
+    def cost(self, model: str, usage: Usage) -> float | None:
+        """Dollars, or None if the model has no price."""
+        price = self.price(model)
+        return None if price is None else price.cost(usage)
+
+
+@dataclass
+class Budget:
+    """Dollars that a run may spend. What is spent is counted when an answer arrives, so that calls under way
+    when the limit is reached still count: a run can end a little above it, never far."""
+
+    limit: float | None = None
+    spent: float = 0.0
+    on_reached: Callable[[], None] | None = field(default=None, repr=False)
+
+    @property
+    def reached(self) -> bool:
+        return self.limit is not None and self.spent >= self.limit
+
+    def charge(self, dollars: float) -> None:
+        before = self.reached
+        self.spent += dollars
+        if self.reached and not before and self.on_reached is not None:
+            self.on_reached()
+
+    def check(self) -> None:
+        """Before a call: raises CancelledError if nothing is left. The episode is then interrupted, as if by
+        hand: not scored, not an error, and taken up again by --resume."""
+        if self.reached:
+            raise asyncio.CancelledError(f"the budget of ${self.limit:g} is spent")
+
+
+class PaidPlayer(WrappedPlayer):
+    """Charges what the player inside spends to the budget. Stands inside the cache: what is cached is free."""
+
+    def __init__(self, player: Player, prices: Prices, budget: Budget) -> None:
+        super().__init__(player)
+        self.prices = prices
+        self.budget = budget
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        self.budget.check()
+        completions = await self.player.complete(requests)
+        usage = sum((completion.usage for completion in completions), Usage())
+        self.budget.charge(self.prices.cost(self.player.model, usage) or 0.0)
+        return completions
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run takes at most: every episode played to its last step. The prompt grows with each step, and
+    all but its end was sent before: `low` dollars take that for cached by the provider, `high` for not.
+    Both are None if some model has no price; `unpriced` names those."""
+
+    episodes: int
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    low: float | None
+    high: float | None
+    unpriced: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "episodes": self.episodes,
+            "calls": self.calls,
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "cost_usd": None if self.high is None else {"low": self.low, "high": self.high},
+            "without_price": list(self.unpriced),
+        }
+
+    def __str__(self) -> str:
+        cost = (
+            f"${self.low:.2f} to ${self.high:.2f}"
+            if self.high is not None
+            else f"cost unknown: no price for {', '.join(self.unpriced)}"
+        )
+        tokens = f"{self.prompt_tokens:,} prompt and {self.completion_tokens:,} completion tokens"
+        return f"at most {self.episodes} episodes, {self.calls:,} calls, {tokens}; {cost}"
+
+
+def estimate(episodes: Sequence[EpisodePlan], prices: Prices, free: Sequence[str] = ("local", "random")) -> Estimate:
+    """What playing these episodes would take, before anything is spent. Players named in `free` run on this
+    machine and cost nothing; critics that watch are not in it (their videos are counted when they are opened)."""
+    calls = prompt = completion = 0
+    low = high = 0.0
+    unpriced: dict[str, None] = {}
+    for episode in episodes:
+        variant = episode.variant
+        if variant.player is None:
+            continue
+        usage, fresh = _episode_usage(episode)
+        calls += usage.completion_tokens // ANSWER_TOKENS
+        prompt += usage.prompt_tokens
+        completion += usage.completion_tokens
+        if variant.player.plugin in free:
+            continue
+        model = str(variant.player.arguments.get("model", variant.player.plugin))
+        price = prices.price(model)
+        if price is None:
+            unpriced[model] = None
+            continue
+        high += price.cost(usage)
+        low += price.cost(Usage(usage.prompt_tokens, usage.prompt_tokens - fresh, usage.completion_tokens))
+    return Estimate(
+        episodes=len(episodes),
+        calls=calls,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        low=None if unpriced else low,
+        high=None if unpriced else high,
+        unpriced=tuple(unpriced),
+    )
+
+
+def _episode_usage(episode: EpisodePlan) -> tuple[Usage, int]:
+    """Tokens of an episode that uses all its steps, and how many of the prompt's were never sent before."""
+    task, variant = episode.task.file, episode.variant
+    # Members of one swarm ask about one history; copies in lockstep each have their own.
+    askers = variant.members
+    histories = copies(variant)
+    step_tokens = STEP_TOKENS + MEMORY_TOKENS * min(variant.memory, variant.members)
+    prompt = 0
+    kept = 0
+    for _ in range(task.max_steps):
+        kept += 1
+        prompt += askers * (SYSTEM_TOKENS + kept * step_tokens)
+        if kept > task.history:
+            kept = task.history // 2
+    fresh = histories * SYSTEM_TOKENS + task.max_steps * max(askers, histories) * step_tokens
+    return Usage(prompt, 0, task.max_steps * askers * ANSWER_TOKENS), min(fresh, prompt)

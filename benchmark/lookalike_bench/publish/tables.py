@@ -1,0 +1,195 @@
+"""A run's tables as text: what is printed when it ends, and by `lookalike-bench report RUN`.
+
+    zork: reach a score of 40 within 60 steps
+    variant        planned  scored  errored  success           progress            steps to goal  tokens  seconds
+    baseline             5       5        0  0 % [0, 43]       2 % [0, 4]                      -    310k      102
+    swarm                5       5        0  100 % [57, 100]   11 % [11, 12]                  31    1.2M       88
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from lookalike_bench.scoring.statistics import Difference
+from lookalike_bench.scoring.summary import (
+    Estimate,
+    RunSummary,
+    TaskSummary,
+    VariantSummary,
+    compare_success,
+)
+
+WIDTH = 118
+# C0 and C1 controls, and the marks that turn the direction of a line or hide in it.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+_HEADERS = (
+    "variant", "planned", "scored", "errored", "success", "progress", "steps to goal", "tokens", "seconds",
+)  # fmt: skip
+
+_SIGNALS = (
+    "variant", "follows", "blind", "diversity", "all agree", "conflict", "departs", "feedback", "reward model",
+)  # fmt: skip
+
+
+def printable(text: str) -> str:
+    """Text from a record, safe for a terminal: one line, without control characters."""
+    return _UNPRINTABLE.sub(" ", text)
+
+
+def render_run(summary: RunSummary) -> str:
+    """Everything that a run shows, for a terminal of 120 columns."""
+    return "\n\n".join("\n".join(_render_task(task)) for task in summary.tasks)
+
+
+def percent(value: float | None) -> str:
+    """A share as a whole percentage, but never rounded to 0 or 100 when it is not: 99.6 is not 100."""
+    if value is None:
+        return "-"
+    shown = round(100 * value)
+    if (shown == 0 and value > 0) or (shown == 100 and value < 1):
+        return f"{100 * value:.1f}"
+    return f"{shown}"
+
+
+def estimate_text(estimate: Estimate) -> str:
+    if estimate.mean is None:
+        return "-"
+    mean = f"{percent(estimate.mean)} %"
+    if estimate.interval is None:
+        return mean
+    low, high = estimate.interval
+    return f"{mean} [{percent(low)}, {percent(high)}]"
+
+
+def difference_text(difference: Difference, adjusted_p: float | None = None) -> str:
+    """`+100 [+39, +100] points over 5 seeds, p = 0.062 (Holm)`."""
+    text = f"{100 * difference.difference:+.0f}"
+    if difference.interval is not None:
+        low, high = difference.interval
+        text += f" [{100 * low:+.0f}, {100 * high:+.0f}]"
+    text += f" points over {difference.pairs} shared seed{'s' if difference.pairs != 1 else ''}"
+    return text if adjusted_p is None else f"{text}, p = {adjusted_p:.2g} (Holm)"
+
+
+def count_text(count: int) -> str:
+    """A number of tokens in three digits: 940, 31k, 1.2M."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if count >= 0.9995 * size:
+            number = count / size
+            return f"{number:.1f}{unit}" if number < 9.95 else f"{number:.0f}{unit}"
+    return str(count)
+
+
+def banners(task: TaskSummary) -> Iterator[str]:
+    """What must be said before anybody reads the numbers."""
+    if task.stand_in_for:
+        yield f"STAND-IN: this is {task.task}, not {task.stand_in_for}: its files could not be had on this machine"
+    for origin in task.demonstrations:
+        if origin != "human":
+            yield f"the demonstration is a {origin}" if origin.startswith("human") else f"the demonstration is {origin}"
+
+
+def signatures(task: TaskSummary) -> Iterator[tuple[str, str]]:
+    """(variant, failure signature) for each that is present."""
+    for variant in task.variants:
+        for flag in variant.diagnostics.flags:
+            yield variant.variant, flag
+
+
+def _render_task(task: TaskSummary) -> Iterator[str]:
+    from tabulate import tabulate
+
+    limit = f" within {task.max_steps} steps" if task.max_steps else ""
+    yield printable(f"{task.task}: {task.goal}{limit}")
+    for banner in banners(task):
+        yield from _wrapped(f"! {banner}")
+    rows = [_row(variant) for variant in task.variants]
+    alignment = ("left", "right", "right", "right", "left", "left", "right", "right", "right")
+    yield tabulate(rows, headers=_HEADERS, tablefmt="simple", colalign=alignment, disable_numparse=True)
+    yield "success and progress with 95 % intervals; tokens and seconds are totals"
+    yield from _section("Success against the baseline, on shared seeds", _differences(task))
+    yield from _section("To be read as", [f"{v.variant}: {v.label}" for v in task.variants if v.label])
+    measured = [row for variant in task.variants if (row := _signals(variant)) is not None]
+    if measured:
+        yield "\nHow the critic's guidance was taken, and how the proposals of a step differ"
+        yield tabulate(measured, headers=_SIGNALS, tablefmt="simple", disable_numparse=True)
+    flags = [f"{variant}: {flag}" for variant, flag in signatures(task)]
+    yield from _section("Failure signatures", flags or (["none is present"] if measured else []))
+    yield from _section("Not scored", [line for variant in task.variants for line in _not_scored(variant)])
+
+
+def _row(variant: VariantSummary) -> list[str]:
+    return [
+        printable(variant.variant),
+        str(variant.planned),
+        str(variant.scored),
+        str(variant.errored),
+        estimate_text(variant.success),
+        estimate_text(variant.progress),
+        "-" if variant.steps_to_goal is None else f"{variant.steps_to_goal:.0f}",
+        count_text(variant.tokens),
+        f"{variant.seconds:.0f}" if variant.seconds >= 10 else f"{variant.seconds:.1f}",
+    ]
+
+
+def _differences(task: TaskSummary) -> Iterator[str]:
+    for variant in task.variants:
+        if variant.against_baseline is not None:
+            yield f"{variant.variant}: {difference_text(variant.against_baseline, variant.adjusted_p)}"
+    tested = [v.against_baseline for v in task.variants if v.against_baseline and v.adjusted_p is not None]
+    fewest = min((difference.pairs for difference in tested), default=0)
+    if 0 < fewest < 6:
+        yield f"(p is McNemar's exact test: on {fewest} seeds it cannot go below {2 ** (1 - fewest):.2g} uncorrected)"
+    # What the swarm adds to one player, and what thinking adds to the critic.
+    swarm = task.variant("swarm")
+    for name in ("single", "random-player"):
+        other = task.variant(name)
+        difference = compare_success(swarm, other) if swarm and other else None
+        if difference is not None:
+            yield f"swarm against {name}: {difference_text(difference)}"
+
+
+def _signals(variant: VariantSummary) -> list[str] | None:
+    """The numbers behind the failure signatures; None where there are none to show."""
+    found = variant.diagnostics
+    if found.uptake is None and found.diversity is None and found.feedback_share is None:
+        return None
+    ends = found.by_temperature[:: len(found.by_temperature) - 1] if len(found.by_temperature) > 1 else []
+    return [
+        printable(variant.variant),
+        _share(found.uptake),
+        _share(found.blind_uptake),
+        "-" if found.diversity is None else f"{found.diversity:.2f}",
+        _share(found.unanimous),
+        _share(found.conflict),
+        ", ".join(f"{departs:.0%} at {temperature:g}" for temperature, departs, *_ in ends) or "-",
+        _share(found.feedback_share),
+        "-" if found.outline_words is None else f"{count_text(found.outline_words)} words",
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{percent(value)} %"
+
+
+def _not_scored(variant: VariantSummary) -> Iterator[str]:
+    if variant.missing:
+        yield f"{variant.variant}: {variant.missing} of {variant.planned} episodes were not finished"
+    for error in variant.errors[:3]:
+        yield f"{variant.variant}: {error}"
+    if len(variant.errors) > 3:
+        yield f"{variant.variant}: and {len(variant.errors) - 3} other errors"
+
+
+def _section(title: str, lines: Iterator[str] | list[str]) -> Iterator[str]:
+    lines = list(lines)
+    if lines:
+        yield f"\n{title}"
+        for line in lines:
+            yield from _wrapped(line)
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(printable(line), WIDTH, initial_indent="  ", subsequent_indent="      ")

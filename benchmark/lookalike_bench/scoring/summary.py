@@ -1,0 +1,384 @@
+"""A run in numbers: read from its records, and from nothing else.
+
+    summary = summarise(Run(Path("runs/zork-20261122-193000")))
+    summary.task("zork").variant("swarm").success        # Estimate(mean=1.0, interval=(0.566, 1.0))
+    print(to_json(summary, run.path))                    # what `run --json` prints
+
+Planned is what the manifest asks for. An episode that errored, or that was never finished, is counted as such
+and enters no mean: it is not a score of 0.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lookalike_bench.errors import RecordError
+from lookalike_bench.records.schema import TaskEntry, UsageRecord
+from lookalike_bench.records.store import EpisodeRecord, Run
+from lookalike_bench.reward_models.model import RewardModel
+from lookalike_bench.scoring.diagnostics import Diagnostics, diagnose
+from lookalike_bench.scoring.statistics import (
+    Difference,
+    Interval,
+    bootstrap_mean,
+    holm,
+    paired_means,
+    paired_proportions,
+    wilson,
+)
+from lookalike_bench.tasks.schema import Expectation
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its 95 % interval; None where it cannot be had."""
+
+    mean: float | None
+    interval: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one scored episode ended."""
+
+    success: bool
+    progress: float
+    score: float
+    steps: int
+
+
+@dataclass(frozen=True)
+class VariantSummary:
+    """One row. `steps` is the mean over scored episodes, `steps_to_goal` over successful ones; `usage`, `seconds`
+    and `cost_usd` are totals over all that was played, errored episodes included: they were paid for."""
+
+    variant: str
+    method: str
+    player: str | None
+    critic: str | None
+    members: int
+    planned: int
+    errored: int
+    outcomes: dict[int, Outcome]
+    usage: UsageRecord
+    seconds: float
+    cost_usd: float | None
+    diagnostics: Diagnostics
+    reward_models: tuple[str, ...] = ()
+    handicaps: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+    against_baseline: Difference | None = None
+    progress_against_baseline: Difference | None = None
+    adjusted_p: float | None = None
+
+    @property
+    def scored(self) -> int:
+        return len(self.outcomes)
+
+    @property
+    def missing(self) -> int:
+        """Planned, but neither scored nor errored."""
+        return self.planned - self.scored - self.errored
+
+    @cached_property
+    def success(self) -> Estimate:
+        successes = sum(outcome.success for outcome in self.outcomes.values())
+        return Estimate(successes / self.scored if self.scored else None, wilson(successes, self.scored))
+
+    @cached_property
+    def progress(self) -> Estimate:
+        values = [outcome.progress for outcome in self.outcomes.values()]
+        return Estimate(_mean(values), bootstrap_mean(values))
+
+    @property
+    def steps(self) -> float | None:
+        return _mean([outcome.steps for outcome in self.outcomes.values()])
+
+    @property
+    def steps_to_goal(self) -> float | None:
+        return _mean([outcome.steps for outcome in self.outcomes.values() if outcome.success])
+
+    @property
+    def tokens(self) -> int:
+        return self.usage.prompt_tokens + self.usage.completion_tokens
+
+    @property
+    def label(self) -> str:
+        """What must be said beside the row: that it is a control, which, or was given the solution."""
+        if self.method == "replay":
+            return "the human-authored solution, replayed: the ceiling"
+        if self.method == "independent":
+            return f"control: best of {self.members}, no critic, nothing shared"
+        if self.method == "retry":
+            return f"control: equal compute, one player with {self.members} tries at each step"
+        names = [who for who, name in (("player", self.player), ("critic", self.critic)) if name == "random"]
+        return f"control: random {' and '.join(names)}" if names else ""
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """A task's table. `demonstrations` says who played in the videos that the critics watched."""
+
+    task: str
+    hash: str
+    environment: str
+    stand_in_for: str | None
+    goal: str
+    max_steps: int | None
+    seeds: list[int]
+    variants: list[VariantSummary]
+    demonstrations: list[str] = field(default_factory=list)
+
+    def variant(self, name: str) -> VariantSummary | None:
+        return next((variant for variant in self.variants if variant.variant == name), None)
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    tasks: list[TaskSummary]
+
+    def task(self, name: str) -> TaskSummary:
+        return next(task for task in self.tasks if task.task == name)
+
+
+def summarise(run: Run) -> RunSummary:
+    """Read every record of a run. Raises RecordError."""
+    manifest = run.read_manifest()
+    return RunSummary([_summarise_task(run, entry) for entry in manifest.tasks])
+
+
+def compare_success(first: VariantSummary, second: VariantSummary) -> Difference | None:
+    """First minus second on the seeds that both scored; None if there are none."""
+    shared = sorted(first.outcomes.keys() & second.outcomes.keys())
+    return paired_proportions([(first.outcomes[seed].success, second.outcomes[seed].success) for seed in shared])
+
+
+def compare_progress(first: VariantSummary, second: VariantSummary) -> Difference | None:
+    """As compare_success, of the mean progress."""
+    shared = sorted(first.outcomes.keys() & second.outcomes.keys())
+    return paired_means([(first.outcomes[seed].progress, second.outcomes[seed].progress) for seed in shared])
+
+
+def check_expectations(expect: dict[str, str], summary: TaskSummary) -> list[tuple[str, bool | None]]:
+    """Each expectation of a task as text, and whether it is met; None where there is nothing to tell it by."""
+    checked: list[tuple[str, bool | None]] = []
+    for subject, condition in expect.items():
+        expectation = Expectation.parse(subject, condition)
+        variant = summary.variant(expectation.variant)
+        value = _metric(variant, expectation.metric) if variant else None
+        if value is None:
+            checked.append((str(expectation), None))
+        else:
+            checked.append((f"{expectation} (it is {value:.3g})", expectation.met_by(value)))
+    return checked
+
+
+def to_json(summary: RunSummary, run_path: Path | str) -> str:
+    """The document that `run --json` prints."""
+    return json.dumps({"run": str(run_path), "tasks": [_task_json(task) for task in summary.tasks]}, indent=1)
+
+
+def _summarise_task(run: Run, entry: TaskEntry) -> TaskSummary:
+    definition = entry.definition
+    variants = [_summarise_variant(run, entry, variant) for variant in entry.variants]
+    environment = definition.get("environment")
+    return TaskSummary(
+        task=entry.task,
+        hash=entry.hash,
+        environment=str(environment.get("plugin", "")) if isinstance(environment, dict) else "",
+        stand_in_for=entry.stand_in_for,
+        goal=_goal_text(definition.get("goal")),
+        max_steps=definition.get("max_steps"),
+        seeds=entry.seeds,
+        variants=_against_baseline(variants),
+        demonstrations=_demonstrations(run, variants),
+    )
+
+
+def _summarise_variant(run: Run, entry: TaskEntry, variant: str) -> VariantSummary:
+    outcomes: dict[int, Outcome] = {}
+    errors: list[str] = []
+    usage = UsageRecord()
+    seconds = 0.0
+    costs: list[float] = []
+    handicaps: dict[str, None] = {}
+    reward_models: dict[str, None] = {}
+
+    def read() -> Iterator[EpisodeRecord]:
+        # One pass over the files: what is summed here goes by on its way to the diagnostics.
+        nonlocal usage, seconds
+        for seed in entry.seeds:
+            episode = run.episode(entry.task, variant, seed)
+            if episode is None:
+                continue
+            handicaps.update(dict.fromkeys(episode.header.handicaps))
+            if episode.header.reward_model:
+                reward_models[episode.header.reward_model] = None
+            if episode.end is None:
+                continue
+            end = episode.end
+            usage = _sum(usage, end.usage)
+            seconds += end.seconds
+            costs.extend([] if end.cost_usd is None else [end.cost_usd])
+            if end.status == "errored":
+                errors.append(end.error or "no reason was recorded")
+            elif end.success is None or end.progress is None or end.score is None:
+                raise RecordError(f"{episode.path}: a scored episode without success, progress and score")
+            else:
+                outcomes[seed] = Outcome(end.success, end.progress, end.score, end.steps)
+            yield episode
+
+    diagnostics = diagnose(read(), lambda: _outline_size(run, next(iter(reward_models), None)))
+    spec = entry.definition.get("variants", {}).get(variant, {})
+    return VariantSummary(
+        variant=variant,
+        method=str(spec.get("method", variant)),
+        player=_plugin_name(spec.get("player")),
+        critic=_plugin_name(spec.get("critic")),
+        members=len(spec.get("temperatures") or [0]),
+        planned=len(entry.seeds),
+        errored=len(errors),
+        outcomes=outcomes,
+        usage=usage,
+        seconds=seconds,
+        cost_usd=math.fsum(costs) if costs else None,
+        diagnostics=diagnostics,
+        reward_models=tuple(reward_models),
+        handicaps=tuple(handicaps),
+        errors=tuple(dict.fromkeys(errors)),
+    )
+
+
+def _against_baseline(variants: list[VariantSummary]) -> list[VariantSummary]:
+    """The variants with their paired differences to the baseline, their p-values corrected for being several."""
+    baseline = next((variant for variant in variants if variant.variant == "baseline"), None) or next(
+        (variant for variant in variants if variant.method == "baseline"), None
+    )
+    if baseline is None:
+        return variants
+    compared = [
+        variant
+        if variant is baseline
+        else replace(
+            variant,
+            against_baseline=compare_success(variant, baseline),
+            progress_against_baseline=compare_progress(variant, baseline),
+        )
+        for variant in variants
+    ]
+    tested = [
+        (index, variant.against_baseline.p)
+        for index, variant in enumerate(compared)
+        # The replayed solution is no hypothesis: it does not make the correction for the others harsher.
+        if variant.method != "replay"
+        and variant.against_baseline is not None and variant.against_baseline.p is not None
+    ]
+    for (index, _), adjusted in zip(tested, holm([p for _, p in tested]), strict=True):
+        compared[index] = replace(compared[index], adjusted_p=adjusted)
+    return compared
+
+
+def _demonstrations(run: Run, variants: Sequence[VariantSummary]) -> list[str]:
+    """Who played in the videos, as the reward models of the variants tell it."""
+    origins: dict[str, None] = {}
+    for key in dict.fromkeys(key for variant in variants for key in variant.reward_models):
+        path = run.reward_model_path(key)
+        videos = RewardModel.load(path).provenance.get("videos") if path.exists() else None
+        for video in videos if isinstance(videos, list) else []:
+            if isinstance(video, dict) and isinstance(video.get("origin"), str):
+                origins[video["origin"]] = None
+    return list(origins)
+
+
+def _outline_size(run: Run, key: str | None) -> tuple[int, int] | None:
+    """Steps and words of a reward model's outline and rules."""
+    if key is None or not run.reward_model_path(key).exists():
+        return None
+    reward_model = RewardModel.load(run.reward_model_path(key))
+    texts = [text for step in reward_model.outline for text in (step.cue, step.action, step.outcome)]
+    return len(reward_model.outline), sum(len(text.split()) for text in [*texts, *reward_model.rules])
+
+
+def _goal_text(goal: Any) -> str:
+    from lookalike_bench.tasks.schema import Goal
+
+    given = {key: value for key, value in goal.items() if value is not None} if isinstance(goal, dict) else {}
+    return str(Goal.model_validate(given)) if given else ""
+
+
+def _plugin_name(spec: Any) -> str | None:
+    return str(spec.get("plugin")) if isinstance(spec, dict) else None
+
+
+def _metric(variant: VariantSummary, metric: str) -> float | None:
+    if metric == "steps":
+        return variant.steps
+    estimate = variant.success if metric == "success" else variant.progress
+    return estimate.mean
+
+
+def _sum(first: UsageRecord, second: UsageRecord) -> UsageRecord:
+    return UsageRecord(
+        prompt_tokens=first.prompt_tokens + second.prompt_tokens,
+        cached_tokens=first.cached_tokens + second.cached_tokens,
+        completion_tokens=first.completion_tokens + second.completion_tokens,
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return math.fsum(values) / len(values) if values else None
+
+
+def _task_json(task: TaskSummary) -> dict[str, Any]:
+    return {
+        "task": task.task,
+        "stand_in_for": task.stand_in_for,
+        "variants": [_variant_json(variant) for variant in task.variants],
+    }
+
+
+def _variant_json(variant: VariantSummary) -> dict[str, Any]:
+    against = variant.against_baseline
+    return {
+        "variant": variant.variant,
+        "planned": variant.planned,
+        "scored": variant.scored,
+        "errored": variant.errored,
+        "success": _estimate_json(variant.success),
+        "progress": _estimate_json(variant.progress),
+        "steps": _rounded(variant.steps),
+        "steps_to_goal": _rounded(variant.steps_to_goal),
+        "tokens": variant.tokens,
+        "prompt_tokens": variant.usage.prompt_tokens,
+        "cached_tokens": variant.usage.cached_tokens,
+        "completion_tokens": variant.usage.completion_tokens,
+        "seconds": round(variant.seconds, 3),
+        "cost_usd": variant.cost_usd,
+        "against_baseline": None if against is None else _difference_json(against, variant.adjusted_p),
+        "diagnostics": variant.diagnostics.to_json(),
+    }
+
+
+def _estimate_json(estimate: Estimate) -> dict[str, float | None]:
+    low, high = estimate.interval or (None, None)
+    return {"mean": _rounded(estimate.mean), "low": _rounded(low), "high": _rounded(high)}
+
+
+def _difference_json(difference: Difference, adjusted_p: float | None) -> dict[str, float | None]:
+    low, high = difference.interval or (None, None)
+    return {
+        "difference": _rounded(difference.difference),
+        "low": _rounded(low),
+        "high": _rounded(high),
+        "p": _rounded(adjusted_p),
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,1 @@
+"""What the critic of pixels sees and learns with: objects, motion, ground, demonstrated situations, plans."""

@@ -1,0 +1,118 @@
+"""Guides a player who walks over visible ground: to the goal, or first to what stands in the way of it.
+
+Nothing is known of keys and locks but what the videos show: some things are gone after the player was there. A
+thing that stops the player is taken for an obstacle until another thing is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lookalike_plugins.critics.seeing.ground import BLOCKED, THING, Ground
+from lookalike_plugins.critics.seeing.motion import direction
+from lookalike_plugins.critics.seeing.planner import Floor, room_for
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lookalike_bench.types import Frame
+
+    Point = tuple[float, float]
+
+
+class Walker:
+    """Follows one episode of such a game. `steps` has, for each listed action, how many actions it would take
+    in all to reach the target of now; infinite for those that do not lead there."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.stops: list[Point] = []
+        self.things: list[Point] = []
+        self.target: Point | None = None
+        self._before: Point | None = None
+        self._pushed: tuple[int, int] | None = None
+
+    def look(
+        self, frame: Frame, player: Point, goal: Point, action: str | None, actions: Sequence[str]
+    ) -> NDArray[np.float64]:
+        """Take in a picture, after `action`; how many actions remain with each of `actions` as the next."""
+        kinds = self.ground.kinds(frame)
+        things = _things(kinds == THING)
+        if len(things) != len(self.things):
+            self.stops = []
+        self.things = things
+        self._notice_stop(player, action)
+        solid = kinds == BLOCKED
+        for place in (player, goal):
+            _around(solid, place, self.ground.body + 1)[...] = False
+        for stop in self.stops:
+            _around(solid, stop, 3)[...] = True
+        moves = [direction(name) or (0, 0) for name in actions]
+        for target in [goal, *sorted(things, key=lambda thing: _apart(thing, player))]:
+            if target is not goal and any(_apart(target, stop) < 6 for stop in self.stops):
+                continue
+            steps = self._steps(solid, moves, player, target)
+            if np.isfinite(steps).any():
+                self.target = target
+                return steps
+        self.target = goal
+        return np.full(len(actions), np.inf)
+
+    def _notice_stop(self, player: Point, action: str | None) -> None:
+        """A push that went nowhere, with a thing close by in its direction: that thing is in the way."""
+        before, self._before = self._before, player
+        push = direction(action) if action else None
+        if before is None or not push or _apart(before, player) > 1.0:
+            return
+        for thing in self.things:
+            towards = (thing[0] - player[0]) * push[0] + (thing[1] - player[1]) * push[1]
+            if _apart(thing, player) < 10 and towards > 0 and thing not in self.stops:
+                self.stops.append(thing)
+
+    def _steps(
+        self, solid: NDArray[np.bool_], moves: list[tuple[int, int]], player: Point, target: Point
+    ) -> NDArray[np.float64]:
+        stride = self.ground.stride
+        if not self.ground.lattice:
+            floor = Floor(room_for(solid, self.ground.body), moves, round(stride))
+            at, touch = player, 3.0
+        else:
+            # Cell by cell, with the player in the middle of one: each cell is what most of its middle is.
+            rows, columns = (np.arange(middle % stride, 63.5, stride) for middle in player)
+            cells = _blurred(solid)[np.ix_(np.round(rows).astype(int), np.round(columns).astype(int))] > 0.5
+            floor = Floor(~cells, moves, 1)
+            at = (player[0] // stride, player[1] // stride)
+            target, touch = tuple((t - p) / stride + a for t, p, a in zip(target, player, at, strict=True)), 0.6
+        place = floor.nearest(at)
+        if place is None:
+            return np.full(len(moves), np.inf)
+        return floor.steps_to(target, touch)[:, place]
+
+
+def _things(mask: NDArray[np.bool_]) -> list[Point]:
+    """The middles of heaps of at least four pixels."""
+    from scipy.ndimage import center_of_mass, label
+
+    regions, count = label(mask, np.ones((3, 3)))
+    sizes = np.bincount(regions.ravel(), minlength=count + 1)
+    found = [index for index in range(1, count + 1) if sizes[index] >= 4]
+    return [(float(y), float(x)) for y, x in center_of_mass(mask, regions, found)]
+
+
+def _around(picture: NDArray[np.bool_], place: Point, reach: int) -> NDArray[np.bool_]:
+    row, column = round(place[0]), round(place[1])
+    return picture[max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1]
+
+
+def _blurred(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    from scipy.ndimage import uniform_filter
+
+    result: NDArray[np.float64] = uniform_filter(mask.astype(np.float64), 3)
+    return result
+
+
+def _apart(one: Point, other: Point) -> float:
+    return float(np.hypot(one[0] - other[0], one[1] - other[1]))

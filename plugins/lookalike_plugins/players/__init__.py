@@ -1,0 +1,1 @@
+"""Built-in players, one file each."""

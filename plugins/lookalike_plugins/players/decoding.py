@@ -1,0 +1,73 @@
+"""From log-probabilities to an answer: drawing with a temperature, and writing token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from lookalike_bench.types import Request
+from numpy.typing import NDArray
+
+from lookalike_plugins.players.language_model import LanguageModel
+from lookalike_plugins.players.word_grammar import WordGrammar
+
+
+def draw(scores: NDArray[np.float64], temperature: float, random: np.random.Generator) -> int:
+    """An index from the softmax of scores / temperature; the best one where the temperature is 0."""
+    if temperature <= 0:
+        return int(np.argmax(scores))
+    weights = np.exp((scores - scores.max()) / temperature)
+    edges = np.cumsum(weights)
+    return min(int(np.searchsorted(edges, random.random() * edges[-1], side="right")), len(scores) - 1)
+
+
+class Writer:
+    """One answer as it grows: one line, freely or in words of a grammar, ended by the model or by `max_tokens`."""
+
+    def __init__(self, request: Request, model: LanguageModel, grammar: WordGrammar | None) -> None:
+        self.tokens: list[int] = []
+        self._request, self._model, self._grammar = request, model, grammar
+        self._random = np.random.default_rng(request.seed)
+        self._state = WordGrammar.start
+
+    @property
+    def text(self) -> str:
+        """What is written so far: its first line, and of a grammar's text the whole words."""
+        written = self._model.decode(self.tokens)
+        if self._grammar is None:
+            return written.strip().partition("\n")[0].rstrip()
+        if self._grammar.complete(self._state):
+            return written
+        return written.rpartition(" ")[0]
+
+    def write(self, log_probabilities: NDArray[np.float32]) -> int | None:
+        """Draw the next token; None where the answer ends."""
+        end = self._model.end_of_turn
+        candidates = self._candidates(end)
+        if len(candidates) == 0:
+            return None
+        scores = log_probabilities[candidates].astype(np.float64)
+        token = int(candidates[draw(scores, self._request.temperature, self._random)])
+        if token == end:
+            return None
+        self.tokens.append(token)
+        if self._grammar is not None:
+            self._state = self._grammar.after(self._state, token)
+        return None if self._finished() else token
+
+    def _candidates(self, end: int) -> NDArray[np.int64]:
+        if self._grammar is None:
+            return self._model.every_token
+        allowed = self._grammar.allowed(self._state)
+        return np.append(allowed, end) if self._grammar.complete(self._state) else allowed
+
+    def _finished(self) -> bool:
+        if self._grammar is None:
+            line = self._model.decode(self.tokens).lstrip()
+            return "\n" in line or len(self.tokens) >= self._request.max_tokens
+        # A grammar's first word is always finished: half a word is no answer.
+        return len(self.tokens) >= self._request.max_tokens and bool(self.text)
+
+
+def mean_log_likelihood(log_likelihoods: Sequence[float]) -> float:
+    return float(np.mean(log_likelihoods))

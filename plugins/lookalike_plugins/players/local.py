@@ -1,0 +1,96 @@
+"""The player `local`: a small language model on this machine's processor, without a server or a key.
+
+    player: {plugin: local, model: qwen2.5-coder-1.5b, decode: choose}
+
+A batch of requests is one tree of tokens: what their prompts share is computed once, what was computed at the step
+before is kept, and choices stand side by side below each prompt. All that is new goes through the model in one pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lookalike_bench.errors import PlayerFailure, PluginError
+from lookalike_bench.plugins.player import Player
+from lookalike_bench.types import Completion, Request
+
+from lookalike_plugins.players import weights
+from lookalike_plugins.players.processors import physical_cores
+
+if TYPE_CHECKING:
+    from lookalike_plugins.players.language_model import LanguageModel
+    from lookalike_plugins.players.word_grammar import WordGrammar
+
+
+class Local(Player):
+    """Chooses by mean log-likelihood, writes freely, or writes in words of a vocabulary, as each request asks.
+
+    `model`: see weights.py. `threads`: by default as many as there are physical cores for this process. `context`:
+    the longest prompt in tokens.
+    """
+
+    def __init__(self, model: str = "qwen2.5-coder-1.5b", threads: int | None = None, context: int = 8192) -> None:
+        if threads is not None and threads < 1:
+            raise PluginError(f"player local: threads={threads}: expected at least 1")
+        if context < 256:
+            raise PluginError(f"player local: context={context}: expected at least 256 tokens")
+        self._weights = weights.find(model)
+        self._threads, self._context = threads, context
+        self._model: LanguageModel | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def model(self) -> str:
+        """Name and sha256 of the weights; the sha256 of an unlisted file is known once it is loaded."""
+        return "@sha256:".join(filter(None, (self._weights.name, self._weights.sha256)))
+
+    async def start(self) -> None:
+        await asyncio.to_thread(self._start)
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        return await asyncio.to_thread(self._complete, requests)
+
+    async def close(self) -> None:
+        with self._lock:
+            self._model = None
+
+    def _start(self) -> None:
+        try:
+            from lookalike_plugins.players.language_model import LanguageModel
+        except ImportError as error:
+            raise PluginError(f"player local: {error}: pip install 'lookalike-bench[local]'") from error
+
+        with self._lock:
+            if self._model is None:
+                self._weights, directory = weights.prepare(self._weights)
+                self._model = LanguageModel(directory, self._threads or physical_cores(), self._context)
+                self._grammar = lru_cache(maxsize=4)(self._new_grammar)
+
+    def _new_grammar(self, vocabulary: tuple[str, ...]) -> WordGrammar:
+        from lookalike_plugins.players.word_grammar import WordGrammar
+
+        assert self._model is not None
+        return WordGrammar(vocabulary, self._model.vocabulary())
+
+    def _complete(self, requests: Sequence[Request]) -> list[Completion]:
+        from lookalike_plugins.players.answers import answer
+        from lookalike_plugins.players.language_model import ContextExceeded
+        from lookalike_plugins.players.token_tree import groups_alike
+
+        with self._lock:
+            if self._model is None:
+                raise PlayerFailure("player local: asked before it was started")
+            try:
+                prompts = [self._model.encode_conversation(request.messages) for request in requests]
+                completions: dict[int, Completion] = {}
+                for group in groups_alike(prompts):
+                    batch = [requests[number] for number in group]
+                    answers = answer(self._model, batch, [prompts[number] for number in group], self._grammar)
+                    completions |= dict(zip(group, answers, strict=True))
+            except (ContextExceeded, RuntimeError) as error:
+                raise PlayerFailure(f"player local: {error}") from error
+        return [completions[number] for number in range(len(requests))]

@@ -1,0 +1,199 @@
+"""A player behind any server that speaks OpenAI's chat protocol.
+
+    lookalike-bench run tasks/zork.yaml --player openai:base_url=http://127.0.0.1:8000/v1,model=qwen2.5-7b-instruct
+
+A choice among actions is held to the list by the server where it can do that: vLLM and SGLang by structured
+outputs, llama.cpp by a grammar, others by a JSON schema. Where it cannot, the answer is read as text, and asked
+for once more if it is not in the list; what is then still not in it is played as it was written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+from lookalike_bench.engine.remote import RemoteModel
+from lookalike_bench.episodes.prompts import read_action
+from lookalike_bench.errors import PlayerFailure, PluginError
+from lookalike_bench.plugins.player import Player
+from lookalike_bench.types import Completion, Message, Request
+
+from lookalike_plugins.openai_server import BadRequest, ChatServer, Reply, ServerError, encode_messages
+
+Constraint = Literal["structured_outputs", "regex", "grammar", "json_schema", "none"]
+CONSTRAINT_OF_SERVER: dict[str, Constraint] = {
+    "vllm": "structured_outputs",
+    "sglang": "regex",
+    "llama.cpp": "grammar",
+}
+WORDS = 8
+"""The most words of an action that is held to a vocabulary."""
+JSON_TOKENS = 16
+"""What the braces and quotes of a JSON answer take on top of the action."""
+
+
+class OpenAI(RemoteModel, Player):
+    """Asks `model` at `base_url` (by default OpenAI, or OPENAI_BASE_URL).
+
+    `key_env` names the environment variable with the key. `constraint` says how an answer is held to a list:
+    `auto`, or one of structured_outputs, regex, grammar, json_schema, none. `max_tokens` replaces the suite's
+    24 (reasoning models need thousands). `body` adds fields to every request: `{reasoning_effort: low}`; a
+    field that is null is left out: `{seed: null}`.
+    """
+
+    # The same seed gives the same answer on most servers, but only some promise it.
+    deterministic = False
+    concurrency = 64
+
+    def __init__(
+        self,
+        model: str | None = None,
+        base_url: str | None = None,
+        key_env: str | None = None,
+        constraint: str = "auto",
+        max_tokens: int | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
+        if constraint not in ("auto", *get_args(Constraint)):
+            raise PluginError(
+                f"player openai: constraint is one of auto, {', '.join(get_args(Constraint))}, got {constraint!r}"
+            )
+        self.server = ChatServer(base_url, model, key_env)
+        self.constraint = constraint
+        self.max_tokens = max_tokens
+        self.body = dict(body or {})
+        self._constraint: Constraint = "none"
+        self._tokens_field = "max_tokens"
+
+    @property
+    def model(self) -> str:
+        return self.server.model
+
+    @property
+    def handicaps(self) -> tuple[str, ...]:
+        return () if self._constraint == "none" else (f"the server holds answers to the list: {self._constraint}",)
+
+    async def start(self) -> None:
+        try:
+            await self.server.open(self.transport)
+        except ServerError as error:
+            raise PlayerFailure(str(error)) from None
+        self._constraint = (
+            CONSTRAINT_OF_SERVER.get(self.server.kind, "json_schema")
+            if self.constraint == "auto"
+            else self.constraint  # type: ignore[assignment]
+        )
+
+    async def close(self) -> None:
+        await self.server.close()
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        if len(requests) == 1:
+            return [await self._complete(requests[0])]
+        completions = await asyncio.gather(*map(self._complete, requests), return_exceptions=True)
+        # All have ended, one way or the other, before the first failure is told.
+        for completion in completions:
+            if isinstance(completion, BaseException):
+                raise completion
+        return [completion for completion in completions if isinstance(completion, Completion)]
+
+    async def _complete(self, request: Request) -> Completion:
+        try:
+            reply = await self._ask(request, request.messages)
+            text = self._text(reply)
+            if not request.choices:
+                return Completion(text, reply.usage, model=reply.model)
+            usage = reply.usage
+            choice = find_choice(text, request.choices)
+            if choice is None:
+                # One repair: it sees what it wrote, and what it may write.
+                correction = Message("user", "Answer with exactly one of these:\n" + "\n".join(request.choices))
+                reply = await self._ask(request, (*request.messages, Message("assistant", text), correction))
+                usage += reply.usage
+                choice = find_choice(self._text(reply), request.choices) or read_action(self._text(reply))
+            return Completion(choice, usage, model=reply.model)
+        except ServerError as error:
+            raise PlayerFailure(str(error)) from None
+
+    async def _ask(self, request: Request, messages: Sequence[Message]) -> Reply:
+        """Ask, and if the server does not know one of the fields, ask in the next best way. What worked is kept."""
+        encoded = encode_messages(messages)
+        constraint, tokens_field = self._constraint, self._tokens_field
+        while True:
+            try:
+                reply = await self.server.chat(encoded, self._options(request, constraint, tokens_field))
+            except BadRequest as error:
+                if tokens_field == "max_tokens" and "max_completion_tokens" in str(error):
+                    tokens_field = "max_completion_tokens"
+                elif self.constraint == "auto" and constraint != "none" and (request.choices or request.vocabulary):
+                    constraint = "none" if constraint == "json_schema" else "json_schema"
+                else:
+                    raise
+            else:
+                self._constraint, self._tokens_field = constraint, tokens_field
+                return reply
+
+    def _options(self, request: Request, constraint: Constraint, tokens_field: str) -> dict[str, Any]:
+        """The fields of the body besides model and messages."""
+        held = hold(constraint, request.choices, request.vocabulary)
+        tokens = self.max_tokens or request.max_tokens + (JSON_TOKENS if "response_format" in held else 0)
+        return {"temperature": request.temperature, "seed": request.seed, tokens_field: tokens, **held, **self.body}
+
+    @staticmethod
+    def _text(reply: Reply) -> str:
+        """The answer, out of its JSON if a schema asked for that."""
+        if reply.text.lstrip().startswith("{"):
+            try:
+                answer = json.loads(reply.text)
+            except ValueError:
+                return reply.text
+            action = answer.get("action")
+            return " ".join(map(str, action)) if isinstance(action, list) else str(action or "")
+        return reply.text
+
+
+def hold(constraint: Constraint, choices: Sequence[str], vocabulary: Sequence[str]) -> dict[str, Any]:
+    """The fields that hold an answer to a list of choices, or to a few words of a vocabulary."""
+    if constraint == "none" or not (choices or vocabulary):
+        return {}
+    if constraint == "structured_outputs":
+        return {"structured_outputs": {"choice": list(choices)} if choices else {"regex": _regex((), vocabulary)}}
+    if constraint == "regex":
+        return {"regex": _regex(choices, vocabulary)}
+    if constraint == "grammar":
+        return {"grammar": _grammar(choices, vocabulary)}
+    action: dict[str, Any] = (
+        {"type": "string", "enum": list(choices)}
+        if choices
+        else {"type": "array", "minItems": 1, "maxItems": WORDS, "items": {"type": "string", "enum": list(vocabulary)}}
+    )
+    schema = {"type": "object", "properties": {"action": action}, "required": ["action"], "additionalProperties": False}
+    return {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "action", "strict": True, "schema": schema}}
+    }
+
+
+def _regex(choices: Sequence[str], vocabulary: Sequence[str]) -> str:
+    words = "|".join(map(re.escape, choices or vocabulary))
+    return f"({words})" if choices else f"({words})( ({words})){{0,{WORDS - 1}}}"
+
+
+def _grammar(choices: Sequence[str], vocabulary: Sequence[str]) -> str:
+    """GBNF, the grammar format of llama.cpp."""
+    words = " | ".join(json.dumps(word, ensure_ascii=False) for word in choices or vocabulary)
+    return f"root ::= {words}" if choices else f'root ::= word (" " word){{0,{WORDS - 1}}}\nword ::= {words}'
+
+
+def find_choice(text: str, choices: Sequence[str]) -> str | None:
+    """The choice that a free answer names: the whole answer, or the only one (the longest of those within each
+    other) that stands in it as words. None if there is none, or more than one."""
+    said = " ".join(read_action(text).casefold().split())
+    folded = {" ".join(choice.casefold().split()): choice for choice in choices}
+    if said in folded:
+        return folded[said]
+    named = [option for option in folded if re.search(rf"(?<!\w){re.escape(option)}(?!\w)", said)]
+    longest = [option for option in named if not any(option != other and option in other for other in named)]
+    return folded[longest[0]] if len(longest) == 1 else None
