@@ -3,7 +3,7 @@
     prices = Prices.load()                                    # or Prices.load(Path("my-prices.yaml"))
     prices.cost("gemini-3.8-flash", Usage(494_000, 0, 800))   # 0.3735 dollars; None for a model without a price
     estimate(plan, prices)                                    # --dry-run
-    player = PaidPlayer(player, prices, Budget(5.0))          # --budget 5: stops the run, to be resumed
+    player = PaidPlayer(player, Budget(prices, limit=5.0))    # --budget 5: stops the run, to be resumed
 
 A price file is YAML: a model's name (a * at the end stands for anything) and dollars per million tokens.
 """
@@ -84,6 +84,7 @@ class Budget:
     """Dollars that a run may spend. What is spent is counted when an answer arrives, so that calls under way
     when the limit is reached still count: a run can end a little above it, never far."""
 
+    prices: Prices
     limit: float | None = None
     spent: float = 0.0
     on_reached: Callable[[], None] | None = field(default=None, repr=False)
@@ -92,9 +93,10 @@ class Budget:
     def reached(self) -> bool:
         return self.limit is not None and self.spent >= self.limit
 
-    def charge(self, dollars: float) -> None:
+    def charge(self, model: str, usage: Usage) -> None:
+        """Count what a call took. A model without a price is free here: a dry run names it."""
         before = self.reached
-        self.spent += dollars
+        self.spent += self.prices.cost(model, usage) or 0.0
         if self.reached and not before and self.on_reached is not None:
             self.on_reached()
 
@@ -108,16 +110,14 @@ class Budget:
 class PaidPlayer(WrappedPlayer):
     """Charges what the player inside spends to the budget. Stands inside the cache: what is cached is free."""
 
-    def __init__(self, player: Player, prices: Prices, budget: Budget) -> None:
+    def __init__(self, player: Player, budget: Budget) -> None:
         super().__init__(player)
-        self.prices = prices
         self.budget = budget
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         self.budget.check()
         completions = await self.player.complete(requests)
-        usage = sum((completion.usage for completion in completions), Usage())
-        self.budget.charge(self.prices.cost(self.player.model, usage) or 0.0)
+        self.budget.charge(self.player.model, sum((completion.usage for completion in completions), Usage()))
         return completions
 
 

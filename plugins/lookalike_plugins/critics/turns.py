@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 PROMPT = re.compile(r"^\s*>\s*(.*?)[\s_|]*$")
 _NAME = r"(?:[A-Z][\w']*|of|the|in|on|a|an|at|to|by|and|under)"
 PLACE = re.compile(rf"^{_NAME}(?:[ -]{_NAME})*(?:, (?:in|on) the [\w ]+)?$")
-STANDING = re.compile(r"^You(?:'re| are) (?:standing |now )?(?:in|at|on|inside|outside|by|beside|near) [^.,;]{3,60}", re.IGNORECASE)
+STANDING = re.compile(
+    r"^You(?:'re| are) (?:standing |now )?(?:in|at|on|inside|outside|by|beside|near) [^.,;]{3,60}(?=[ .,;]|$)",
+    re.IGNORECASE,
+)
 """Where rooms have no names, the beginning of their description stands for one."""
 ANSWERS = frozenset({"ok", "okay", "yes", "no", "done", "taken", "dropped", "opened", "closed"})
 DARK = re.compile(r"\b(pitch black|pitch dark|too dark to see|a dark place)\b", re.IGNORECASE)

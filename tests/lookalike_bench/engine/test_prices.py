@@ -64,10 +64,10 @@ def test_a_wrong_price_file_is_one_clear_line(tmp_path: Path, text: str, message
 
 def test_a_budget_stops_the_next_call_as_an_interruption() -> None:
     stopped: list[float] = []
-    budget = Budget(5.0)
+    budget = Budget(Prices({"spender-1": Price(input=2.0, output=0)}), limit=5.0)
     budget.on_reached = lambda: stopped.append(budget.spent)
     inside = Spender()
-    player = PaidPlayer(inside, Prices({"spender-1": Price(input=2.0, output=0)}), budget)
+    player = PaidPlayer(inside, budget)
 
     async def play() -> None:
         for _ in range(10):
@@ -79,8 +79,8 @@ def test_a_budget_stops_the_next_call_as_an_interruption() -> None:
 
 
 def test_without_a_limit_spending_is_counted_all_the_same() -> None:
-    budget = Budget()
-    player = PaidPlayer(Spender(), Prices({"spender-*": Price(input=2.0, output=0)}), budget)
+    budget = Budget(Prices({"spender-*": Price(input=2.0, output=0)}))
+    player = PaidPlayer(Spender(), budget)
     asyncio.run(player.complete([REQUEST, REQUEST]))
     assert budget.spent == 4.0 and not budget.reached
 

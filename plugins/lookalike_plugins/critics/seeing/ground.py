@@ -28,6 +28,8 @@ STEPS = 16
 ALIKE = 34.0
 """Distance in RGB up to which a colour is like one that was seen."""
 OFTEN = 0.25
+COMMON = 40
+"""Pixels of one colour from which on it covers much of a picture: a hundredth of it."""
 AHEAD = 6.0
 """Pixels that the player has yet to go to a place whose ground is looked at: it must not cover it already."""
 
@@ -53,21 +55,26 @@ def learn_ground(videos: Sequence[NDArray[np.uint8]], tracks: Sequence[Track], f
     """Learn from all videos at once, since what is ground in one level is ground in another."""
     ground, other, counts, vanished = [], [], [], []
     for video, track in zip(videos, tracks, strict=True):
+        colours, count = _palette(video[0])
+        gone = _vanished(video, track)
         own = _trodden(video, track, frames_per_action)
+        if len(gone) and len(own):
+            # What is as dark as much of the picture (the eye of a lock) is no thing; no thing is ground.
+            gone = gone[_distance(gone, colours[count > COMMON]) > ALIKE]
+            own = own[_distance(own, gone) > ALIKE] if len(gone) else own
         if len(own) == 0:
             continue
         ground.append(own)
-        colours, count = _palette(video[0])
+        vanished.append(gone)
         unlike = _distance(colours, own) > ALIKE
         other.append(colours[unlike])
         counts.append(count[unlike])
-        vanished.append(_vanished(video, track))
     if not ground:
         return Ground(np.zeros((STEPS,) * 3, np.uint8), 1, 4.0, False)
     free = np.unique(np.concatenate(ground), axis=0)
     rest, rest_count = np.concatenate(other), np.concatenate(counts)
-    # An obstacle's colour covers much of a picture: a hundredth of it in some video.
-    obstacle = rest[rest_count >= 40]
+    # An obstacle's colour covers much of a picture.
+    obstacle = rest[rest_count >= COMMON]
     grid = (np.stack(np.meshgrid(*[np.arange(STEPS)] * 3, indexing="ij"), -1).reshape(-1, 3) + 0.5) * (256 / STEPS)
     to_free, to_obstacle = _distance(grid, free), _distance(grid, obstacle if len(obstacle) else free + 1000)
     table = np.where(to_free <= to_obstacle, FREE, BLOCKED).astype(np.uint8)
@@ -95,7 +102,7 @@ def _vanished(video: NDArray[np.uint8], track: Track) -> NDArray[np.float64]:
     colours, count = _palette(video[0])
     share = {tuple(colour): number / count.sum() for colour, number in zip(colours, count, strict=True)}
     gone, times = _palette(video[0][changed]) if changed.any() else (np.zeros((0, 3)), np.zeros(0))
-    rare = np.array([share[tuple(colour)] < 0.015 for colour in gone], np.bool_)
+    rare = np.array([share[tuple(colour)] < 0.02 for colour in gone], np.bool_)
     return gone[rare & (times > 1)] if len(gone) else gone
 
 

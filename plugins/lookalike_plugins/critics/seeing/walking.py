@@ -30,10 +30,11 @@ class Walker:
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.stops: list[Point] = []
+        self.reached: list[Point] = []
         self.things: list[Point] = []
         self.target: Point | None = None
+        self.useless: set[str | None] = set()
         self._before: Point | None = None
-        self._pushed: tuple[int, int] | None = None
 
     def look(
         self, frame: Frame, player: Point, goal: Point, action: str | None, actions: Sequence[str]
@@ -51,10 +52,14 @@ class Walker:
         for stop in self.stops:
             _around(solid, stop, 3)[...] = True
         moves = [direction(name) or (0, 0) for name in actions]
+        self.reached += [thing for thing in things if _apart(thing, player) < 3]
+        passed = [*self.stops, *self.reached]
         for target in [goal, *sorted(things, key=lambda thing: _apart(thing, player))]:
-            if target is not goal and any(_apart(target, stop) < 6 for stop in self.stops):
+            if target is not goal and any(_apart(target, place) < 6 for place in passed):
                 continue
             steps = self._steps(solid, moves, player, target)
+            # What did not move the player just now will not do it the next time.
+            steps[[name in self.useless for name in actions]] = np.inf
             if np.isfinite(steps).any():
                 self.target = target
                 return steps
@@ -65,7 +70,11 @@ class Walker:
         """A push that went nowhere, with a thing close by in its direction: that thing is in the way."""
         before, self._before = self._before, player
         push = direction(action) if action else None
-        if before is None or not push or _apart(before, player) > 1.0:
+        if before is None or _apart(before, player) > 1.0:
+            self.useless = set()
+            return
+        self.useless.add(action)
+        if not push:
             return
         for thing in self.things:
             towards = (thing[0] - player[0]) * push[0] + (thing[1] - player[1]) * push[1]
