@@ -81,7 +81,7 @@ class Believer(Player):
 
     def _choice(self, request: Request) -> str:
         said = request.messages[-1].content
-        recommended = [choice for choice in request.choices if f"Recommended action: {choice}." in said]
+        recommended = [choice for choice in request.choices if f"The expert recommends: {choice}." in said]
         return (recommended or [request.choices[request.seed % len(request.choices)]])[0]
 
 

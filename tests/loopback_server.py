@@ -1,9 +1,9 @@
 """A real HTTP server on the loopback address, that answers as a test tells it and keeps what it was sent.
 
-    with LoopbackServer(chat_protocol("go north")) as server:
-        server.next(Answer(429, headers={"Retry-After": "0"}), Answer(cut=True))    # then as the protocol says
-        ...  # call server.url
-        assert server.calls[-1].json["messages"] == [...]
+with LoopbackServer(chat_protocol("go north")) as server:
+    server.next(Answer(429, headers={"Retry-After": "0"}), Answer(cut=True))    # then as the protocol says
+    ...  # call server.url
+    assert server.calls[-1].json["messages"] == [...]
 """
 
 from __future__ import annotations

@@ -48,6 +48,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--lookalike-no-plugins", action="store_true", help="load no plugins of installed packages")
     add("--lookalike-allow-plugin", metavar="NAME", action="append", help="load only this installed plugin")
     add("--lookalike-no-stand-in", action="store_true", help="fail where a task's files cannot be had")
+    add("--lookalike-no-cache", action="store_true", help="ask models again what they were asked before")
+    add("--lookalike-budget", metavar="USD", help="stop, to be resumed, when this much is spent")
+    add("--lookalike-prices", metavar="FILE", help="dollars per million tokens, by model")
+    add("--lookalike-max-connections", metavar="N", help="calls to one model at once, at most")
+    add("--lookalike-timeout", metavar="SECONDS", help="time limit of one call to a model")
     parser.addini("lookalike_tasks", "globs of task files to collect without naming them", type="args", default=[])
 
 
@@ -79,6 +84,11 @@ def run_session(config: pytest.Config) -> RunSession:
             installed_plugins=not option("--lookalike-no-plugins"),
             allowed_plugins=tuple(option("--lookalike-allow-plugin") or ()) or None,
             stand_ins=not option("--lookalike-no-stand-in"),
+            cache=not option("--lookalike-no-cache"),
+            budget=option("--lookalike-budget"),
+            prices=option("--lookalike-prices"),
+            max_connections=option("--lookalike-max-connections"),
+            timeout=option("--lookalike-timeout"),
             shared=hasattr(config, "workerinput"),
         )
         config.stash[SESSION] = RunSession(options, config.stash.get(LISTENER, Silent()))

@@ -10,19 +10,24 @@ import itertools
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock
 
+from lookalike_bench.engine.cache import ResponseCache
 from lookalike_bench.engine.engine import Engine
 from lookalike_bench.engine.environments import prepare_environment
 from lookalike_bench.engine.manifest import check_same_run, make_manifest
+from lookalike_bench.engine.models import Models
 from lookalike_bench.engine.plan import EpisodePlan, Listener
+from lookalike_bench.engine.prices import Budget, Prices
+from lookalike_bench.engine.remote import Transport
 from lookalike_bench.errors import AssetUnavailable, EpisodeError, RecordError, TaskError, UsageError
 from lookalike_bench.plugins.manager import Kind, PluginManager, load_plugins
 from lookalike_bench.records.schema import EpisodeEnd
 from lookalike_bench.records.store import Run
+from lookalike_bench.tasks.assets import cache_directory
 from lookalike_bench.tasks.schema import PluginSpec, parse_seeds
 from lookalike_bench.tasks.spec import parse_plugin_spec
 from lookalike_bench.tasks.task import Task, load_stand_in, load_task
@@ -44,6 +49,11 @@ class Options:
     installed_plugins: bool = True
     allowed_plugins: tuple[str, ...] | None = None
     stand_ins: bool = True
+    cache: bool = True
+    budget: str | None = None
+    prices: str | None = None
+    max_connections: str | None = None
+    timeout: str | None = None
     shared: bool = field(default=False, metadata={"help": "other processes write into the same run"})
 
 
@@ -87,6 +97,7 @@ class RunSession:
 
     def open(self, plans: Sequence[EpisodePlan]) -> Run:
         """Choose the run's directory and write, or check, its manifest."""
+        models = self._models()
         tasks = list({plan.task.name: plan.task for plan in plans}.values())
         manifest = make_manifest([_selected(task, plans) for task in tasks], self.plugins)
         run = Run(self._directory([task.name for task in tasks]))
@@ -102,8 +113,12 @@ class RunSession:
         else:
             run.write_manifest(manifest)
         self.run = run
-        self._engine = Engine(run, self.plugins, self.listener, resume=self.options.resume)
+        self._engine = Engine(run, self.plugins, self.listener, resume=self.options.resume, models=models)
         return run
+
+    def prices(self) -> Prices:
+        """The price list that was asked for, or the built-in one."""
+        return Prices.load(Path(self.options.prices)) if self.options.prices else Prices.load()
 
     def prepare(self, plan: EpisodePlan) -> None:
         """Have ready what the episode's variant needs. A model that fails here fails its episodes, which say so."""
@@ -156,6 +171,21 @@ class RunSession:
     def _running(self) -> Engine:
         assert self._engine is not None, "open() comes first"
         return self._engine
+
+    def _models(self) -> Models:
+        options = self.options
+        transport = Transport()
+        if options.max_connections is not None:
+            most = int(_above_zero("--max-connections", options.max_connections))
+            transport = replace(transport, max_connections=most)
+        if options.timeout is not None:
+            transport = replace(transport, timeout=_above_zero("--timeout", options.timeout))
+        limit = _above_zero("--budget", options.budget) if options.budget is not None else None
+        return Models(
+            transport=transport,
+            cache=ResponseCache(cache_directory() / "responses.sqlite3") if options.cache else None,
+            budget=Budget(self.prices(), limit),
+        )
 
     def _as_asked(self, task: Task) -> Task:
         options = self.options
@@ -211,6 +241,16 @@ def new_run_directory(name: str) -> Path:
     stem = f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     candidates = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     return next(RUNS / candidate for candidate in candidates if not (RUNS / candidate).exists())
+
+
+def _above_zero(option: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf") or (option == "--max-connections" and number < 1):
+        raise UsageError(f"{option} is a number above 0, got {text!r}")
+    return number
 
 
 def _latest_run(names: Sequence[str]) -> Path:

@@ -15,6 +15,7 @@ def lookalike_environments() -> dict[str, str]:
 def lookalike_players() -> dict[str, str]:
     return {
         "local": "lookalike_plugins.players.local:Local",
+        "openai": "lookalike_plugins.players.openai:OpenAI",
         "random": "lookalike_plugins.players.random:RandomPlayer",
     }
 
@@ -27,6 +28,7 @@ def lookalike_critics() -> dict[str, str]:
         "random": "lookalike_plugins.critics.random:RandomCritic",
         "constant": "lookalike_plugins.critics.controls:ConstantCritic",
         "clock": "lookalike_plugins.critics.controls:ClockCritic",
+        "openai": "lookalike_plugins.critics.openai:OpenAI",
     }
 
 

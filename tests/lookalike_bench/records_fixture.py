@@ -54,7 +54,7 @@ class Chooser(Player):
 
     def _choose(self, request: Request) -> Completion:
         said = request.messages[-1].content
-        scores = [-2.0 + self.trust * (f"Recommended action: {choice}." in said) for choice in request.choices]
+        scores = [-2.0 + self.trust * (f"The expert recommends: {choice}." in said) for choice in request.choices]
         weights = [math.exp(score / max(request.temperature, 1e-3)) for score in scores]
         [chosen] = random.Random(request.seed).choices(request.choices, weights)
         prompt = sum(len(message.content.split()) for message in request.messages)

@@ -29,7 +29,7 @@ class {class_name}(Player):
 
     def choose(self, request: Request) -> str:
         said = request.messages[-1].content
-        recommended = [choice for choice in request.choices if f"Recommended action: {{choice}}." in said]
+        recommended = [choice for choice in request.choices if f"The expert recommends: {{choice}}." in said]
         return (recommended or [Random(request.seed).choice(request.choices or ["look"])])[0]
 
 

@@ -16,6 +16,7 @@ from lookalike_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from lookalike_bench.cli.live import LiveView
+    from lookalike_bench.engine.plan import EpisodePlan
     from lookalike_bench.session import RunSession
 
 
@@ -28,6 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="directory of the run (default: runs/TASK-TIME)")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run (the newest, or --out)")
     parser.add_argument("--no-stand-in", action="store_true", help="fail where a task's files cannot be had")
+    parser.add_argument("--dry-run", action="store_true", help="tell what the run would take and cost; play nothing")
+    parser.add_argument("--budget", metavar="USD", help="stop, to be resumed, when this much is spent")
+    parser.add_argument("--prices", metavar="FILE", help="dollars per million tokens, by model (default: built in)")
+    parser.add_argument("--no-cache", action="store_true", help="ask models again what they were asked before")
+    parser.add_argument("--max-connections", metavar="N", help="calls to one model at once, at most (default: 100)")
+    parser.add_argument("--timeout", metavar="SECONDS", help="time limit of one call to a model (default: 120)")
     parser.add_argument("--exit-first", "-x", action="store_true", help="stop at the first episode that errors")
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else on stdout")
     add_plugin_options(parser)
@@ -48,6 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     session = reporter.session
     for line in reporter.problems:
         print(f"lookalike-bench: {line}", file=sys.stderr)
+    if arguments.dry_run:
+        return _print_estimate(reporter, arguments)
     if session is None or session.run is None:
         return 130 if code == pytest.ExitCode.INTERRUPTED and not reporter.problems else 2
     missed = session.missed_expectations()
@@ -67,6 +76,7 @@ class Reporter:
         self.view = view
         self.problems: list[str] = []
         self.interrupted = False
+        self.plans: list[EpisodePlan] = []
         self.session: RunSession | None = None
 
     def pytest_configure(self, config: Any) -> None:
@@ -82,7 +92,9 @@ class Reporter:
     def pytest_collection_finish(self, session: Any) -> None:
         from lookalike_bench.pytest_plugin import EpisodeItem
 
-        self.view.plan([item.plan for item in session.items if isinstance(item, EpisodeItem)])
+        self.plans = [item.plan for item in session.items if isinstance(item, EpisodeItem)]
+        if not session.config.option.collectonly:
+            self.view.plan(self.plans)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
@@ -117,17 +129,32 @@ def _pytest_arguments(arguments: argparse.Namespace) -> list[str]:
         "-p", "lookalike_bench.pytest_plugin", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:logging",
         "--noconftest", "-c", os.devnull, "--rootdir", os.getcwd(), "--capture=no",
     ]  # fmt: skip
-    for name in ("variants", "seeds", "player", "critic", "out"):
+    for name in ("variants", "seeds", "player", "critic", "out", "budget", "prices", "max_connections", "timeout"):
         if getattr(arguments, name) is not None:
-            options.append(f"--lookalike-{name}={getattr(arguments, name)}")
+            options.append(f"--lookalike-{name.replace('_', '-')}={getattr(arguments, name)}")
     options += [f"--lookalike-plugin={file}" for file in arguments.plugin]
     options += [f"--lookalike-allow-plugin={name}" for name in arguments.allow_plugin or ()]
-    for name in ("resume", "no_stand_in", "no_plugins"):
+    for name in ("resume", "no_stand_in", "no_plugins", "no_cache"):
         if getattr(arguments, name):
             options.append(f"--lookalike-{name.replace('_', '-')}")
     if arguments.exit_first:
         options.append("-x")
+    if arguments.dry_run:
+        options.append("--collect-only")
     return [*options, *arguments.tasks]
+
+
+def _print_estimate(reporter: Reporter, arguments: argparse.Namespace) -> int:
+    """What the run would take, before anything is spent."""
+    import json
+
+    from lookalike_bench.engine.prices import estimate
+
+    if reporter.problems or reporter.session is None:
+        return 2
+    told = estimate(reporter.plans, reporter.session.prices())
+    print(json.dumps(told.as_json()) if arguments.json else told)
+    return 0
 
 
 def _print_results(session: RunSession, arguments: argparse.Namespace) -> int:
@@ -149,7 +176,7 @@ def _print_results(session: RunSession, arguments: argparse.Namespace) -> int:
 def _resume_command(session: RunSession, arguments: argparse.Namespace) -> str:
     assert session.run is not None
     words = ["lookalike-bench", "run", *arguments.tasks]
-    for name in ("variants", "seeds", "player", "critic"):
+    for name in ("variants", "seeds", "player", "critic", "prices"):
         if getattr(arguments, name) is not None:
             words += [f"--{name}", getattr(arguments, name)]
     for file in arguments.plugin:

@@ -18,11 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lookalike_bench.engine.environments import EnvironmentPool, open_environment
+from lookalike_bench.engine.models import Models
 from lookalike_bench.engine.plan import EpisodePlan, Listener, Silent
 from lookalike_bench.engine.watching import Watched, make_critic, open_videos, watch
 from lookalike_bench.episodes.play import Cast, bare_header, copies, describe_error, play_episode
 from lookalike_bench.errors import EpisodeError, PlayerFailure, UsageError
-from lookalike_bench.plugins.critic import Judge
+from lookalike_bench.plugins.critic import Critic, Judge
 from lookalike_bench.plugins.manager import PluginManager
 from lookalike_bench.plugins.player import Player
 from lookalike_bench.records.schema import EpisodeEnd
@@ -54,14 +55,23 @@ class Engine:
     """One run's players, environments and reward models, and the loop on which its episodes are played."""
 
     def __init__(
-        self, run: Run, plugins: PluginManager, listener: Listener | None = None, *, resume: bool = False
+        self,
+        run: Run,
+        plugins: PluginManager,
+        listener: Listener | None = None,
+        *,
+        resume: bool = False,
+        models: Models | None = None,
     ) -> None:
         self.run = run
         self.plugins = plugins
         self.listener: Listener = listener or Silent()
         self.resume = resume
+        self.models = models or Models()
+        self.models.budget.on_reached = self._out_of_money
         self._pool = EnvironmentPool(plugins)
         self._players: dict[str, asyncio.Task[SeatedPlayer]] = {}
+        self._critics: dict[str, Critic] = {}
         self._reward_models: dict[str, asyncio.Task[Watched]] = {}
         self._solutions: dict[str, asyncio.Task[list[str]]] = {}
         self._submitted: list[concurrent.futures.Future[EpisodeEnd]] = []
@@ -99,6 +109,11 @@ class Engine:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    def _out_of_money(self) -> None:
+        budget = self.models.budget
+        self.listener.note(f"the budget of ${budget.limit:g} is spent (${budget.spent:.4f}): the run stops here")
+        self.cancel()
 
     async def _prepare(self, task: Task, variant: Variant) -> None:
         await self._reward_model(task, variant)
@@ -138,6 +153,7 @@ class Engine:
                     ),
                     solution=await self._solution(task, variant),
                     reward_model=watched.key if watched else None,
+                    cost=lambda usage: self.models.cost(seated.player, usage),
                 )
                 end = await play_episode(
                     task,
@@ -157,7 +173,11 @@ class Engine:
     def _judge_maker(self, task: Task, variant: Variant, watched: Watched | None) -> Callable[[], Judge] | None:
         if variant.critic is None or watched is None:
             return None
-        critic = make_critic(self.plugins, variant.critic, task)
+        key = json.dumps([task.name, variant.critic.model_dump(mode="json")])
+        if key not in self._critics:
+            self._critics[key] = make_critic(self.plugins, variant.critic, task)
+            self.models.reach(self._critics[key])
+        critic = self._critics[key]
         return lambda: critic.judge(watched.reward_model)
 
     async def _player(self, variant: Variant) -> SeatedPlayer:
@@ -174,8 +194,9 @@ class Engine:
         player = self.plugins.create("player", spec.plugin, spec.arguments)
         assert isinstance(player, Player)
         self.listener.note(f"starting the player {spec}")
+        self.models.reach(player)
         await player.start()
-        return SeatedPlayer(player, asyncio.Semaphore(player.concurrency))
+        return SeatedPlayer(self.models.around(player), asyncio.Semaphore(player.concurrency))
 
     async def _reward_model(self, task: Task, variant: Variant) -> Watched | None:
         """What the variant's critic learned; variants that watch the same share it."""
@@ -191,7 +212,7 @@ class Engine:
         assert variant.critic is not None
         self.listener.note(f"the critic {variant.critic} watches the videos of {task.name}")
         videos = await asyncio.to_thread(open_videos, task, variant.videos, self.plugins)
-        watched = await watch(self.plugins, task, variant.critic, videos)
+        watched = await watch(self.plugins, task, variant.critic, videos, models=self.models)
         watched.reward_model.save(self.run.reward_model_path(watched.key))
         return watched
 
@@ -222,4 +243,7 @@ class Engine:
         for starting in self._players.values():
             if not starting.cancelled() and starting.exception() is None:
                 await starting.result().player.close()
+        for critic in self._critics.values():
+            await critic.close()
         self._pool.close()
+        self.models.close()

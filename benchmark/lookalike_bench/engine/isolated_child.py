@@ -135,9 +135,7 @@ class Server:
         for flag in _FLAGS:
             _expect(call, getattr(observation, flag), bool, f"an Observation whose {flag} is a bool")
         if not isinstance(observation.score, (int, float)) or not math.isfinite(observation.score):
-            raise EnvironmentFailure(
-                f"{call} broke its contract: score {observation.score!r}, expected a finite number"
-            )
+            raise EnvironmentFailure(f"{call} broke its contract: expected a finite score, got {observation.score!r}")
         plain = {name: getattr(observation, name) for name in _OBSERVED}
         if observation.frame is not None:
             frame = observation.frame

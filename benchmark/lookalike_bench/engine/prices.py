@@ -33,6 +33,10 @@ SYSTEM_TOKENS, STEP_TOKENS, MEMORY_TOKENS, ANSWER_TOKENS = 700, 110, 25, 6
 and of one answer. Measured on Zork I with a four-letter-a-token model; the vocabulary is most of the first."""
 
 
+ON_THIS_MACHINE = ("local", "transformers")
+"""Players that cost no money."""
+
+
 class Price(BaseModel):
     """Dollars per million tokens. Without a price of its own, a cached token costs what any other does."""
 
@@ -155,21 +159,22 @@ class Estimate:
         return f"at most {self.episodes} episodes, {self.calls:,} calls, {tokens}; {cost}"
 
 
-def estimate(episodes: Sequence[EpisodePlan], prices: Prices, free: Sequence[str] = ("local", "random")) -> Estimate:
-    """What playing these episodes would take, before anything is spent. Players named in `free` run on this
-    machine and cost nothing; critics that watch are not in it (their videos are counted when they are opened)."""
+def estimate(episodes: Sequence[EpisodePlan], prices: Prices) -> Estimate:
+    """What playing these episodes would take, before anything is spent. Players on this machine cost nothing,
+    and the random one asks nobody. What critics take is not in it: nothing is known of videos before they are
+    opened."""
     calls = prompt = completion = 0
     low = high = 0.0
     unpriced: dict[str, None] = {}
     for episode in episodes:
         variant = episode.variant
-        if variant.player is None:
+        if variant.player is None or variant.player.plugin == "random":
             continue
         usage, fresh = _episode_usage(episode)
         calls += usage.completion_tokens // ANSWER_TOKENS
         prompt += usage.prompt_tokens
         completion += usage.completion_tokens
-        if variant.player.plugin in free:
+        if variant.player.plugin in ON_THIS_MACHINE:
             continue
         model = str(variant.player.arguments.get("model", variant.player.plugin))
         price = prices.price(model)

@@ -57,6 +57,11 @@ class RemoteModel:
     budget: Budget | None = None
     usage: Usage = Usage()
 
+    @property
+    def identity(self) -> dict[str, object]:
+        """All that decides an answer beside the question: the server, the model, its settings."""
+        return {}
+
 
 class Transient(Exception):
     """A call failed in a way that may pass. `rate_limited` if the server said that it was asked too often;

@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from lookalike_bench.engine.environments import open_environment
+from lookalike_bench.engine.models import Models
 from lookalike_bench.errors import TaskError, VideoError
 from lookalike_bench.plugins.critic import Critic
 from lookalike_bench.plugins.environment import Environment, Walkthrough
@@ -54,10 +55,18 @@ def open_videos(task: Task, specs: Sequence[VideoSpec], plugins: PluginManager) 
 
 
 async def watch(
-    plugins: PluginManager, task: Task, spec: CriticSpec, videos: Sequence[Video], *, fresh: bool = False
+    plugins: PluginManager,
+    task: Task,
+    spec: CriticSpec,
+    videos: Sequence[Video],
+    *,
+    fresh: bool = False,
+    models: Models | None = None,
 ) -> Watched:
     """What the critic learns from the videos, from the cache if it has watched them before (unless `fresh`)."""
     critic = make_critic(plugins, spec, task)
+    if models is not None:
+        models.reach(critic)
     try:
         brief = _brief(task, plugins)
         key = _key(plugins, critic, spec, videos, brief)

@@ -21,6 +21,7 @@ from lookalike_bench.records.schema import EpisodeEnd, EpisodeHeader, StepRecord
 from lookalike_bench.records.store import EpisodeRecord, EpisodeWriter
 from lookalike_bench.tasks.task import Task
 from lookalike_bench.tasks.variants import Variant
+from lookalike_bench.types import Usage
 
 METHODS: dict[tuple[str, str], Callable[[Episode], Awaitable[None]]] = {
     ("baseline", "together"): baseline,
@@ -43,6 +44,7 @@ class Cast:
     aggregator: Aggregator | None
     solution: Sequence[str]
     reward_model: str | None
+    cost: Callable[[Usage], float | None] = lambda usage: None
 
 
 def copies(variant: Variant) -> int:
@@ -103,9 +105,9 @@ async def play_episode(
     except Exception as error:
         if not begun:
             writer.write(bare_header(task, variant, seed))
-        end = _spent(steps, resumed).model_copy(update={"error": describe_error(error)})
+        end = _spent(steps, resumed, cast.cost).model_copy(update={"error": describe_error(error)})
     else:
-        end = _scored(stages, _spent(steps, resumed))
+        end = _scored(stages, _spent(steps, resumed, cast.cost))
     writer.finish(end)
     return end
 
@@ -138,9 +140,15 @@ def _scored(stages: Sequence[Stage], spent: EpisodeEnd) -> EpisodeEnd:
     )
 
 
-def _spent(steps: Sequence[StepRecord], resumed: int) -> EpisodeEnd:
+def _spent(steps: Sequence[StepRecord], resumed: int, cost: Callable[[Usage], float | None]) -> EpisodeEnd:
     """What an episode has taken so far, whatever came of it."""
-    usages = [proposal.usage for step in steps for proposal in step.proposals]
+    records = [proposal.usage for step in steps for proposal in step.proposals]
+    usage = Usage(
+        sum(record.prompt_tokens for record in records),
+        sum(record.cached_tokens for record in records),
+        sum(record.completion_tokens for record in records),
+    )
+    dollars = cost(usage)
     # Copies in lockstep wait together: the time of a step is that of its slowest copy.
     seconds: dict[int, float] = {}
     for step in steps:
@@ -151,10 +159,11 @@ def _spent(steps: Sequence[StepRecord], resumed: int) -> EpisodeEnd:
         seconds=round(sum(seconds.values()), 3),
         resumed=resumed,
         usage=UsageRecord(
-            prompt_tokens=sum(usage.prompt_tokens for usage in usages),
-            cached_tokens=sum(usage.cached_tokens for usage in usages),
-            completion_tokens=sum(usage.completion_tokens for usage in usages),
+            prompt_tokens=usage.prompt_tokens,
+            cached_tokens=usage.cached_tokens,
+            completion_tokens=usage.completion_tokens,
         ),
+        cost_usd=None if dollars is None else round(dollars, 6),
     )
 
 

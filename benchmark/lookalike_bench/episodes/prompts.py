@@ -14,38 +14,45 @@ from collections.abc import Sequence
 from lookalike_bench.records.schema import ConversationChange, MessageRecord
 from lookalike_bench.types import EnvironmentInfo, Judgement, Message, Observation, Reveal, Role
 
-ASK = "What is your next action? Answer with the action alone."
+ANSWER = "Answer with one action and nothing else."
 EARLIER_STEPS_CUT = "(Earlier steps are left out.)\n\n"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
-def system_prompt(info: EnvironmentInfo, goal: str, max_steps: int) -> str:
-    """The instructions that every variant's players get."""
+def system_prompt(info: EnvironmentInfo, goal: str, max_steps: int, reveal: Reveal) -> str:
+    """The instructions that every variant's players get; of the expert they hear only where one speaks to them."""
     return "\n\n".join(
         part
         for part in (
             info.instructions.strip(),
             f"Goal: {goal}. Limit: {max_steps} steps.",
-            f"Actions: {info.action_format.strip()}",
+            f"Actions: {info.action_format.strip()} {ANSWER}",
             f"Reusable terms: {', '.join(info.vocabulary)}." if info.vocabulary else "",
+            expert(reveal),
         )
         if part
     )
 
 
-def feedback(review: Judgement | None, reveal: Reveal, first: bool) -> str:
-    """A judgement in the paper's form: reward or punishment; possible actions A, B, C, D; recommended action A."""
+def expert(reveal: Reveal) -> str:
+    """Who the critic is to a player, and what it will say."""
+    if reveal == "none":
+        return ""
+    sentences = ["An expert who has watched a human play this game well advises you.",
+                 "It rewards good steps and punishes bad ones"]  # fmt: skip
+    if reveal == "actions":
+        sentences[1] += ", and lists possible actions"
+    if reveal == "recommendation":
+        sentences[1] += ", lists possible actions and recommends one of them. Do what it recommends"
+    return " ".join(sentences) + "."
+
+
+def verdict(review: Judgement | None, reveal: Reveal) -> str:
+    """The reward or punishment of the last step: it stays in the conversation."""
     if review is None or reveal == "none":
         return ""
-    lines = []
-    if not first:
-        verdict = "rewards" if review.reward > 0 else "punishes" if review.reward < 0 else "is indifferent to"
-        lines.append(f"The expert {verdict} the last step: {review.reward:+.1f}.")
-    if reveal in ("actions", "recommendation") and review.possible:
-        lines.append(f"Possible actions: {', '.join(review.possible)}.")
-    if reveal == "recommendation" and review.recommended:
-        lines.append(f"Recommended action: {review.recommended}.")
-    return "\n".join(lines)
+    verb = "rewards" if review.reward > 0 else "punishes" if review.reward < 0 else "is indifferent to"
+    return f"The expert {verb} the last step: {review.reward:+.1f}."
 
 
 def turn(observation: Observation, *additions: str) -> str:
@@ -53,11 +60,16 @@ def turn(observation: Observation, *additions: str) -> str:
     return "\n\n".join(part for part in (observation.text.strip(), *additions) if part)
 
 
-def tail(role: str, listed: Sequence[str]) -> str:
-    """The end of the last message, for this step and this member only. What members share comes first, so
-    that a prefix cache serves it to all of them."""
-    parts = [f"Possible actions: {', '.join(listed)}." if listed else "", ASK, role]
-    return "\n\n" + "\n".join(part for part in parts if part)
+def tail(listed: Sequence[str], recommended: str | None, role: str) -> str:
+    """The end of the last message, for this step and this member only, in the paper's form: possible actions A, B,
+    C, D; recommended action A. What members share comes first, so that a prefix cache serves it to all of them.
+
+    It is not kept in the conversation: with old advice in its history, the default player took the new advice in
+    half of the steps; without it, in nearly all (docs/results.md).
+    """
+    advice = [f"Possible actions: {', '.join(listed)}." if listed else ""]
+    advice.append(f"The expert recommends: {recommended}." if recommended else "")
+    return "".join(f"\n\n{part}" for part in ("\n".join(filter(None, advice)), role) if part)
 
 
 def read_action(text: str) -> str:

@@ -97,7 +97,7 @@ class Stage:
         self.success = False
         self.review: Judgement | None = None
         self.conversation = prompts.Conversation(
-            prompts.system_prompt(environment.info, str(goal), max_steps), history
+            prompts.system_prompt(environment.info, str(goal), max_steps, reveal), history
         )
         self._write = write
         self._recorded = deque(recorded)
@@ -126,29 +126,25 @@ class Stage:
             self.judge.observe(None, self.observation, self.situation.actions)
             self.review = await self.judge.review()
         self.success = reached(self.goal, self.observation)
-        advice = prompts.feedback(self.review, self.reveal, first=True)
-        self.conversation.add("user", prompts.turn(self.observation, advice))
-
-    def choices(self, decode: Decode) -> tuple[str, ...]:
-        """What a player chooses among: the critic's possible actions where it may see them, else the
-        environment's own list. Empty where it does not choose."""
-        if decode != "choose":
-            return ()
-        revealed = self.reveal in ("actions", "recommendation")
-        if revealed and self.review is not None and self.review.possible:
-            return tuple(self.review.possible)
-        return self.situation.actions
+        self.conversation.add("user", prompts.turn(self.observation))
 
     def request(self, ask: Ask, decode: Decode) -> tuple[Request, str]:
-        """The request that asks one member for its next action, and its tail."""
-        choices = self.choices(decode)
-        told = self.review is not None and choices == tuple(self.review.possible)
-        tail = prompts.tail(ask.role, () if told else choices)
+        """The request that asks one member for its next action, and its tail.
+
+        The actions that are listed, and among which a player chooses, are the critic's possible ones where it may
+        name them, else the environment's own.
+        """
+        advised = self.review is not None and self.reveal in ("actions", "recommendation")
+        listed = self.review.possible if advised and self.review else ()
+        if decode == "choose":
+            listed = listed or self.situation.actions
+        recommended = self.review.recommended if self.review and self.reveal == "recommendation" else None
+        tail = prompts.tail(listed, recommended, ask.role)
         request = Request(
             messages=self.conversation.request(tail),
             temperature=ask.temperature,
             seed=request_seed(self.seed, self.steps + 1, self.copy, ask.member),
-            choices=choices,
+            choices=listed if decode == "choose" else (),
             vocabulary=self.environment.info.vocabulary if decode == "grammar" else (),
         )
         return request, tail
@@ -201,8 +197,8 @@ class Stage:
             )
         self._clock = time.perf_counter()
         self.conversation.add("assistant", action)
-        told = prompts.feedback(self.review, self.reveal, first=False)
-        self.conversation.add("user", prompts.turn(self.observation, memory, told))
+        verdict = prompts.verdict(self.review, self.reveal)
+        self.conversation.add("user", prompts.turn(self.observation, memory, verdict))
         self.conversation.cut()
 
     def asked(self, ask: Ask, request: Request, tail: str) -> None:

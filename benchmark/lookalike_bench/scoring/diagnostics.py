@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from lookalike_bench.episodes.prompts import feedback
+from lookalike_bench.episodes.prompts import verdict
 from lookalike_bench.episodes.stage import from_record
 from lookalike_bench.records.schema import EpisodeHeader, JudgementRecord, ProposalRecord, StepRecord
 from lookalike_bench.records.store import EpisodeRecord
@@ -107,8 +107,11 @@ class _Tally:
                 self._add_diversity(step.proposals)
             prompt = prompts.setdefault(step.copy_index, _Prompt())
             prompt.grow(step, shown, episode.header)
-            self.prompt_characters += prompt.characters * len(step.proposals)
-            self.feedback_characters += prompt.feedback * len(step.proposals)
+            tails = sum(len(proposal.tail) for proposal in step.proposals)
+            self.prompt_characters += prompt.characters * len(step.proposals) + tails
+            # What the critic advises stands in the tail; without a critic the tail holds the environment's own list.
+            advice = tails if episode.header.reveal in ("actions", "recommendation") else 0
+            self.feedback_characters += prompt.feedback * len(step.proposals) + advice
             reviews[step.copy_index] = step.review
 
     def _add_guidance(self, header: EpisodeHeader, shown: JudgementRecord | None, step: StepRecord) -> None:
@@ -186,7 +189,7 @@ class _Prompt:
         if step.conversation is None:
             return
         reveal: Reveal = header.reveal  # type: ignore[assignment]
-        text = feedback(from_record(shown), reveal, first=step.step == 1)
+        text = verdict(from_record(shown), reveal) if step.step > 1 else ""
         del self.messages[step.conversation.kept :]
         for message in step.conversation.added:
             if text and message.role == "user" and message.content.endswith(text):

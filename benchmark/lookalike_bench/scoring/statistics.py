@@ -157,3 +157,20 @@ def cohens_d(differences: Sequence[float]) -> float | None:
     mean = math.fsum(differences) / len(differences)
     variance = math.fsum((value - mean) ** 2 for value in differences) / (len(differences) - 1)
     return mean / math.sqrt(variance) if variance > 0 else None
+
+
+def mean_of_proportions(counts: Sequence[tuple[int, int]]) -> tuple[float | None, Interval | None]:
+    """The unweighted mean of several proportions, each (successes, trials), with its interval: the distances to
+    the ends of the Wilson intervals, squared and added (Zou and Donner 2008, Statistics in Medicine 27:1693)."""
+    if not counts or any(trials == 0 for _, trials in counts):
+        return None, None
+    shares = [successes / trials for successes, trials in counts]
+    mean = math.fsum(shares) / len(shares)
+    intervals = [wilson(successes, trials) for successes, trials in counts]
+    below = above = 0.0
+    for share, interval in zip(shares, intervals, strict=True):
+        if interval is None:
+            return mean, None
+        below += (share - interval[0]) ** 2
+        above += (interval[1] - share) ** 2
+    return mean, (max(0.0, mean - math.sqrt(below) / len(shares)), min(1.0, mean + math.sqrt(above) / len(shares)))

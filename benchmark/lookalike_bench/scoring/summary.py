@@ -32,7 +32,8 @@ from lookalike_bench.scoring.statistics import (
     paired_proportions,
     wilson,
 )
-from lookalike_bench.tasks.schema import Expectation
+from lookalike_bench.tasks.schema import Expectation, Goal
+from lookalike_bench.tasks.variants import BUILT_IN_VARIANTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,11 @@ class VariantSummary:
         if self.method == "retry":
             return f"control: equal compute, one player with {self.members} tries at each step"
         names = [who for who, name in (("player", self.player), ("critic", self.critic)) if name == "random"]
-        return f"control: random {' and '.join(names)}" if names else ""
+        if names:
+            return f"control: random {' and '.join(names)}"
+        if self.variant in BUILT_IN_VARIANTS and self.variant not in ("baseline", "single", "swarm"):
+            return f"control: {BUILT_IN_VARIANTS[self.variant][0]}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -306,8 +311,6 @@ def _outline_size(run: Run, key: str | None) -> tuple[int, int] | None:
 
 
 def _goal_text(goal: Any) -> str:
-    from lookalike_bench.tasks.schema import Goal
-
     given = {key: value for key, value in goal.items() if value is not None} if isinstance(goal, dict) else {}
     return str(Goal.model_validate(given)) if given else ""
 

@@ -82,15 +82,14 @@ def resolve(asset: Asset, *, offline: bool = False, progress: bool = True) -> Pa
             continue
         try:
             (folder / ".partial").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise AssetUnavailable(f"{asset.name} cannot be kept in {folder}: {error.strerror}") from error
-        with FileLock(folder / ".partial" / f"{asset.name}.lock"):
-            if path.is_file():  # another process fetched it while this one waited for the lock
-                return _checked(path, asset)
-            try:
+            with FileLock(folder / ".partial" / f"{asset.name}.lock"):
+                if path.is_file():  # another process fetched it while this one waited for the lock
+                    return _checked(path, asset)
                 return _fetched(source, asset, path, progress)
-            except SourceFailed as failure:
-                reasons.append(f"{source}: {failure}")
+        except SourceFailed as failure:
+            reasons.append(f"{source}: {failure}")
+        except OSError as error:  # a full disk, or a cache that cannot be written to
+            reasons.append(f"{source}: {error}")
     tried = "".join(f"\n  {reason}" for reason in reasons) or "\n  it names no source"
     raise AssetUnavailable(f"{asset.name} cannot be had here. Put it at {path}, or mend one of:{tried}")
 

@@ -11,14 +11,13 @@ schema, and asked for once more if it does not fit.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lookalike_bench.engine.remote import RemoteModel
 from lookalike_bench.errors import CriticFailure, PluginError
@@ -27,6 +26,7 @@ from lookalike_bench.reward_models.model import OutlineStep, RewardModel
 from lookalike_bench.types import Brief, Message, Usage
 from lookalike_bench.videos.frames import VideoFrame
 from lookalike_bench.videos.video import Video
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lookalike_plugins.critics.clips import duration, frame_windows
 from lookalike_plugins.critics.prompts import Prompts
@@ -75,7 +75,7 @@ class Answered:
     """A model's answer as text, and what it took."""
 
     text: str
-    usage: Usage = Usage()
+    usage: Usage
 
 
 class ModelCritic(RemoteModel, Critic):
@@ -165,11 +165,7 @@ class ModelCritic(RemoteModel, Critic):
                 "critic": type(self).__name__.lower(),
                 "version": self.version,
                 **self.identity,
-                "videos": [
-                    {"sha256": video.sha256, "origin": video.origin, "start": video.start, "end": video.end,
-                     "mask_top": round(video.mask_top, 4)}
-                    for video in videos
-                ],
+                "videos": [_source(video) for video in videos],
                 "prompt_tokens": used.prompt_tokens - before.prompt_tokens,
                 "completion_tokens": used.completion_tokens - before.completion_tokens,
                 "brief": {"task": brief.task, "goal": brief.goal},
@@ -177,7 +173,7 @@ class ModelCritic(RemoteModel, Critic):
             outline=steps,
             rules=list(dict.fromkeys(rules)),
             vocabulary=list(dict.fromkeys(vocabulary)),
-        )  # fmt: skip
+        )
 
     def judge(self, reward_model: RewardModel) -> Judge:
         if self.judged_by == "outline":
@@ -210,12 +206,11 @@ class ModelCritic(RemoteModel, Critic):
                 answer = form.model_validate_json(json_text(answered.text))
             except ValidationError as error:
                 problem = error.errors(include_url=False)[0]
-                where = ".".join(map(str, problem["loc"])) or "the answer"
+                wrong = f"{'.'.join(map(str, problem['loc'])) or 'the answer'}: {problem['msg']}"
                 if repair:
-                    raise CriticFailure(f"{self.model} did not answer in the form asked for: {where}: {problem['msg']}"
-                                        ) from None  # fmt: skip
+                    raise CriticFailure(f"{self.model} does not answer in the form asked for: {wrong}") from None
                 attempt.append(
-                    f"You answered:\n{answered.text[:4000]}\n\nThat is not right: {where}: {problem['msg']}. "
+                    f"You answered:\n{answered.text[:4000]}\n\nThat is not right: {wrong}. "
                     f"Answer again, with JSON of this schema and nothing else: {json.dumps(schema)}"
                 )
             else:
@@ -237,7 +232,7 @@ class ModelCritic(RemoteModel, Critic):
     async def _windows(self, video: Video) -> AsyncIterator[tuple[float, list[Part]]]:
         """What to show, a question at a time, each with the time at which it begins."""
         if self.see == "video" or (self.see == "auto" and self.shows_video):
-            length = await _in_thread(duration, video.path)
+            length = await asyncio.to_thread(duration, video.path)
             end = min(video.end, length) if video.end is not None else length
             start = video.start
             while start < end:
@@ -249,7 +244,7 @@ class ModelCritic(RemoteModel, Critic):
                 start = stop
             return
         windows = frame_windows(video, self.fps, self.frames)
-        while window := await _in_thread(next, windows, None):
+        while window := await asyncio.to_thread(next, windows, None):
             parts: list[Part] = []
             for frame in window:
                 parts += [f"At {frame.time:.1f} s:", frame]
@@ -291,6 +286,16 @@ def _continuation(written: Sequence[OutlineStep]) -> str:
     return f"This is a later part of the recording. Already written down, so not to be repeated: {last}."
 
 
+def _source(video: Video) -> dict[str, object]:
+    return {
+        "sha256": video.sha256,
+        "origin": video.origin,
+        "start": video.start,
+        "end": video.end,
+        "mask_top": round(video.mask_top, 4),
+    }
+
+
 def _fingerprint(part: Part) -> str:
     """What stands for a part in a question's key."""
     if isinstance(part, Video):
@@ -303,9 +308,3 @@ def _fingerprint(part: Part) -> str:
 def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise PluginError(f"critic: {name} is one of {', '.join(allowed)}, got {value!r}")
-
-
-async def _in_thread(function: Any, *arguments: Any) -> Any:
-    import asyncio
-
-    return await asyncio.to_thread(function, *arguments)

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from lookalike_bench.errors import CriticFailure
 from lookalike_bench.plugins.critic import Judge
 from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.types import Judgement, Observation
 from lookalike_bench.videos.frames import VideoFrame
+from pydantic import Field
 
 from lookalike_plugins.critics.model_critic import Part, Strict
 

@@ -82,16 +82,15 @@ class OpenAI(ModelCritic):
         content = await asyncio.to_thread(_content, parts)
         while True:
             options = self._options(schema)
-            told = system if "response_format" in options else f"{system}\n\n{_in_words(schema)}"
-            messages = [{"role": "system", "content": told}, {"role": "user", "content": content}]
+            # What differs between questions stands at the end, for the sake of the server's prompt cache.
+            words = [] if "response_format" in options else [{"type": "text", "text": _in_words(schema)}]
+            messages = [{"role": "system", "content": system}, {"role": "user", "content": [*content, *words]}]
             try:
                 reply = await self.server.chat(json.dumps(messages).encode(), options)
                 return Answered(reply.text, reply.usage)
             except BadRequest as error:
                 # A server that does not know one of the fields is asked in the next best way, from then on.
-                if self._tokens_field in options and "max_completion_tokens" in str(error):
-                    if self._tokens_field == "max_completion_tokens":
-                        raise CriticFailure(str(error)) from None
+                if self._tokens_field == "max_tokens" and "max_completion_tokens" in str(error):
                     self._tokens_field = "max_completion_tokens"
                 elif self._knows_schemas and any(word in str(error) for word in ("response_format", "schema")):
                     self._knows_schemas = False

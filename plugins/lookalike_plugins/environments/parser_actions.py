@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lookalike_plugins.environments.zmachine import State, View, ZMachine
 
@@ -156,23 +158,33 @@ class ParserActions:
             return 2
         return 3 if command.startswith((*UNDOING, *LEAVING)) else 0
 
-    def _noise(self, start: State) -> list[int]:
-        """The bytes of the global variables that idle commands change: clocks, and the parser's bookkeeping."""
-        before = self.machine.view(start[0]).variables
-        noise: set[int] = set()
+    def _noise(self, start: State) -> Noise:
+        before = self.machine.view(start[0])
+        variables = np.zeros(len(before.variables), dtype=bool)
+        objects = np.zeros(len(before.objects), dtype=bool)
         for command in IDLE:
             self.machine.set_state(start)
             self.machine.send(command)
-            changed = self.machine.view(self.machine.memory()).variables != before
-            noise |= set(changed.nonzero()[0].tolist())
+            after = self.machine.view(self.machine.memory())
+            variables |= after.variables != before.variables
+            objects |= (after.objects != before.objects).any(axis=1)
         self.machine.set_state(start)
-        return sorted({byte & ~1 for byte in noise} | {byte | 1 for byte in noise})
+        whole = np.repeat(variables.reshape(-1, 2).any(axis=1), 2)  # both bytes of a variable, if either changed
+        return Noise(whole, objects.nonzero()[0])
+
+
+class Noise(NamedTuple):
+    """What idle commands change: the bytes of global variables that hold clocks and the parser's bookkeeping, as a
+    mask, and the rows of objects whose attributes mean nothing, such as the player's own."""
+
+    variables: NDArray[np.bool_]
+    objects: NDArray[np.int64]
 
 
 class Trial:
     """Tries commands on copies of one state and tells what each changes in the world that is in sight."""
 
-    def __init__(self, machine: ZMachine, state: State, noise: list[int]) -> None:
+    def __init__(self, machine: ZMachine, state: State, noise: Noise) -> None:
         self.machine, self.state = machine, state
         self.before = machine.view(state[0])
         # In sight: the room and everything in it, however deep: the player, what he holds, what stands around.
@@ -184,11 +196,12 @@ class Trial:
         self.in_scope = np.zeros(len(parents) + 1, dtype=bool)
         self.in_scope[list(scope)] = True
 
-        self.noise = np.array(noise, dtype=int)
-        self.nothing: set[bytes] = set()
+        self.noise = noise
+        self.before_objects = self.before.objects.copy()
+        self.before_objects[noise.objects, : machine.attributes] = 0
         idle = [self._views(command, state) for command in IDLE_NOW]
-        moved = [(view.variables != self.before.variables).nonzero()[0] for view, _ in idle]
-        self.noise = np.unique(np.concatenate([self.noise, *moved]))
+        passing = [view.variables != self.before.variables for view, _ in idle]
+        self.idle_variables = noise.variables | np.any(passing, axis=0)
         self.nothing = {self._key(view) for view, _ in idle}
 
     def change(self, command: str) -> tuple[bytes | None, str]:
@@ -215,12 +228,13 @@ class Trial:
         return self.machine.view(self.machine.memory()), reply
 
     def _key(self, view: View) -> bytes:
-        objects = view.objects
-        changed = (objects != self.before.objects).any(axis=1)
+        objects = view.objects.copy()
+        objects[self.noise.objects, : self.machine.attributes] = 0
+        changed = (objects != self.before_objects).any(axis=1)
         if changed.any():
             changed &= self.in_scope[1:-1] | self.in_scope[self.machine.parents(objects)[1:]]
         variables = view.variables.copy()
-        variables[self.noise] = 0
+        variables[self.idle_variables] = 0
         return b"|".join([changed.nonzero()[0].tobytes(), objects[changed].tobytes(), variables.tobytes()])
 
 

@@ -1,12 +1,11 @@
 """Finds solutions of levels by search, for demonstrations and to know which levels can be solved at all.
 
-    solution = find_solution(Procgen("maze"), seed=3, budget=20_000)      # ["up", "up", "left", ...] or None
+    solution = find_solution(Procgen("maze"), seed=3, budget=20_000, exact=True)   # ["up", "up", "left", ...] or None
 
-First every new picture is explored from, the earliest found first: in games where only the player moves, this
-is a breadth-first search and gives a shortest solution. In games where everything moves no picture comes back, so the
-search goes on from pictures that were explored least, with runs of random actions (the return-then-explore of
-Go-Explore, arXiv 1901.10995), and then leaves out what the solution does not need. Uses snapshots, so it is
-no play: what it finds is labelled "searched".
+Where pictures can be told apart exactly this is a breadth-first search, and gives a shortest solution. Elsewhere
+it returns to pictures that it set out from least, and explores from there with runs of random actions (Go-Explore,
+arXiv 1901.10995); then it leaves out what the solution does not need. It uses snapshots, so it is no play: what it
+finds is labelled "searched".
 """
 
 from __future__ import annotations
@@ -32,16 +31,19 @@ class Place:
     visits: int = 0
 
 
-def find_solution(environment: Environment, seed: int, budget: int, moving: bool, bias: str = "") -> list[str] | None:
-    """Actions that complete the level, or None if `budget` steps found none.
+def find_solution(
+    environment: Environment, seed: int, budget: int, exact: bool = False, bias: str = "", attempts: int = 5
+) -> list[str] | None:
+    """Actions that complete the level, or None if `budget` steps (for each attempt) found none.
 
-    `moving`: whether things other than the player move. `bias` is an action that random runs take more often.
+    `exact`: few pictures can be told apart one by one, as where only the player moves, from cell to cell. `bias`
+    is an action that random runs take more often.
     """
-    if not moving:
+    if exact:
         return _breadth_first(environment, seed, budget)
-    random = Random(seed)
-    found = _explore(environment, seed, budget, random, bias)
-    return None if found is None else _shorten(environment, seed, found)
+    found = [_explore(environment, seed, budget, Random(attempt), bias) for attempt in range(attempts)]
+    short = [_shorten(environment, seed, actions) for actions in found if actions is not None]
+    return _tidied(environment, seed, min(short, key=len)) if short else None
 
 
 def _breadth_first(environment: Environment, seed: int, budget: int) -> list[str] | None:
@@ -108,6 +110,21 @@ def _shorten(environment: Environment, seed: int, actions: list[str]) -> list[st
             else:
                 start += max(1, size // 2)
         size //= 2
+    return actions
+
+
+def _tidied(environment: Environment, seed: int, actions: list[str]) -> list[str]:
+    """Put an action that stands earlier in the environment's list in the place of another wherever the level is
+    still completed as soon: a person does not press what does nothing."""
+    listed = environment.actions()
+    for index in range(len(actions)):
+        for simpler in listed[: listed.index(actions[index])]:
+            changed = _played(environment, seed, [*actions[:index], simpler, *actions[index + 1 :]])
+            if changed is not None:
+                actions = changed
+                break
+        if index + 1 >= len(actions):
+            break
     return actions
 
 

@@ -50,7 +50,7 @@ class ZMachine:
                 f"(this is version {self.version})"
             )
         self._variables_at = self._word(0x0C)
-        defaults, self._row, self._attributes = (31, 9, 4) if self.version == 3 else (63, 14, 6)
+        defaults, self._row, self.attributes = (31, 9, 4) if self.version == 3 else (63, 14, 6)
         self._objects_at = self._word(0x0A) + 2 * defaults
         self._object_count = self._count_objects()
 
@@ -94,7 +94,7 @@ class ZMachine:
 
     def view(self, memory: Memory) -> View:
         rows = memory[self._objects_at : self._objects_at + self._row * self._object_count]
-        width = self._attributes + (1 if self.version == 3 else 2)
+        width = self.attributes + (1 if self.version == 3 else 2)
         variables = memory[self._variables_at : self._variables_at + 480]
         return View(rows.reshape(self._object_count, self._row)[:, :width], variables)
 
@@ -159,7 +159,7 @@ class ZMachine:
         return int(memory[at]) << 8 | int(memory[at + 1])
 
     def _parent(self, memory: Memory, number: int) -> int:
-        at = self._objects_at + self._row * (number - 1) + self._attributes
+        at = self._objects_at + self._row * (number - 1) + self.attributes
         return int(memory[at]) if self.version == 3 else int(memory[at]) << 8 | int(memory[at + 1])
 
     def _count_objects(self) -> int:

@@ -159,16 +159,17 @@ class Zork(Environment):
         typed = typed.encode("ascii", "ignore").decode().lower()
         commands = [part.strip(" ,>") for part in _SEPARATOR.split(typed)]
         words = next((command for command in commands if command), "").split()
-        for number, word in enumerate(words[1:], start=1):
-            # "take lamp and go north": the game itself would begin a second command at the verb.
-            if words[number - 1] == "and" or words[number - 1].endswith(","):
-                short = word[: self.finder.length]
-                if short in self.finder.verbs and short not in self.finder.nouns:
-                    words = words[:number]
-                    break
+        if words and self._is_verb(words[0]):
+            # In "take lamp and go north" the game itself would begin a second command at the second verb.
+            joined = (number for number in range(1, len(words)) if words[number - 1].endswith((",", "and")))
+            words = words[: next((number for number in joined if self._is_verb(words[number])), len(words))]
         if words and words[-1] == "and":
             words.pop()
         return " ".join(words)[:_LONGEST].rstrip(" ,")
+
+    def _is_verb(self, word: str) -> bool:
+        short = word[: self.finder.length]
+        return short in self.finder.verbs and short not in self.finder.nouns
 
     @staticmethod
     def _switched_off(command: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from lookalike_bench.types import Request
 from numpy.typing import NDArray
@@ -19,6 +17,11 @@ def draw(scores: NDArray[np.float64], temperature: float, random: np.random.Gene
     weights = np.exp((scores - scores.max()) / temperature)
     edges = np.cumsum(weights)
     return min(int(np.searchsorted(edges, random.random() * edges[-1], side="right")), len(scores) - 1)
+
+
+MIN_P = 0.05
+"""Free text draws only tokens at least this fraction as likely as the likeliest (arXiv 2407.01082): with a
+temperature above 1, the many thousands of unlikely tokens would otherwise make a word salad."""
 
 
 class Writer:
@@ -42,24 +45,23 @@ class Writer:
 
     def write(self, log_probabilities: NDArray[np.float32]) -> int | None:
         """Draw the next token; None where the answer ends."""
-        end = self._model.end_of_turn
-        candidates = self._candidates(end)
+        candidates = self._candidates(log_probabilities)
         if len(candidates) == 0:
             return None
         scores = log_probabilities[candidates].astype(np.float64)
         token = int(candidates[draw(scores, self._request.temperature, self._random)])
-        if token == end:
+        if token == self._model.end_of_turn:
             return None
         self.tokens.append(token)
         if self._grammar is not None:
             self._state = self._grammar.after(self._state, token)
         return None if self._finished() else token
 
-    def _candidates(self, end: int) -> NDArray[np.int64]:
+    def _candidates(self, log_probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
         if self._grammar is None:
-            return self._model.every_token
+            return np.flatnonzero(log_probabilities >= log_probabilities.max() + np.log(MIN_P))
         allowed = self._grammar.allowed(self._state)
-        return np.append(allowed, end) if self._grammar.complete(self._state) else allowed
+        return np.append(allowed, self._model.end_of_turn) if self._grammar.complete(self._state) else allowed
 
     def _finished(self) -> bool:
         if self._grammar is None:
@@ -67,7 +69,3 @@ class Writer:
             return "\n" in line or len(self.tokens) >= self._request.max_tokens
         # A grammar's first word is always finished: half a word is no answer.
         return len(self.tokens) >= self._request.max_tokens and bool(self.text)
-
-
-def mean_log_likelihood(log_likelihoods: Sequence[float]) -> float:
-    return float(np.mean(log_likelihoods))

@@ -40,8 +40,6 @@ BRANCH_COLUMNS = 4096
 """Room for the choices and continuations behind the longest prompt."""
 PASTS = 6
 """Conversations whose keys and values are kept at once: enough for five members that play apart."""
-FORGETTABLE = 512
-"""A kept conversation is cut back and continued if it loses at most so many tokens; otherwise it is copied."""
 HIDDEN = np.float32(-1e9)
 
 
@@ -49,13 +47,12 @@ class ContextExceeded(Exception):
     """A prompt, or the choices behind it, are longer than the context that the model was started with."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Past:
     """Keys and values of the first tokens of a conversation: arrays (heads, columns, size), by graph input."""
 
     columns: dict[str, NDArray[Any]]
     tokens: list[int] = field(default_factory=list)
-    used: int = 0
 
 
 class LanguageModel:
@@ -80,11 +77,9 @@ class LanguageModel:
         self._head = core.compile_model(head, "CPU", settings | exact).create_infer_request()
         self._tokenizer = openvino_genai.Tokenizer(directory)
         self.end_of_turn: int = self._tokenizer.get_eos_token_id()
-        self.every_token = np.arange(head.output(0).get_partial_shape()[1].get_length())
         self.context = context
         self._pasts: list[Past] = []
         self._bound: Past | None = None
-        self._recalls = 0
 
         warm = TokenTree()
         for _ in self.compute(self._new_past(), warm, 0, [warm.add(range(100, 100 + SMALLEST_PASS))]):
@@ -119,23 +114,25 @@ class LanguageModel:
 
     def recall(self, tokens: Sequence[int], keep: int) -> Past:
         """A past that holds as many of the first `keep` tokens as were computed before, and nothing else."""
-        best = max(self._pasts, key=lambda past: common_prefix(past.tokens, tokens), default=None)
-        shared = 0 if best is None else min(common_prefix(best.tokens, tokens), keep)
-        if best is None or len(best.tokens) - shared > FORGETTABLE:
-            origin, best = best, self._free_past(keep_this=best)
-            if origin is not None:
-                for name, columns in best.columns.items():
-                    columns[:, :shared] = origin.columns[name][:, :shared]
-        best.tokens = list(tokens[:shared])
-        self._recalls += 1
-        best.used = self._recalls
-        return best
+        past = max(self._pasts, key=lambda past: common_prefix(past.tokens, tokens), default=None)
+        shared = 0 if past is None else min(common_prefix(past.tokens, tokens), keep)
+        if past is None or shared < len(past.tokens) - shared:
+            # It is another conversation, or its beginning only: start from a copy.
+            past = self._copy(past, shared)
+        else:
+            self._pasts.remove(past)
+        past.tokens = list(tokens[:shared])
+        self._pasts.append(past)
+        while len(self._pasts) > PASTS or sum(len(past.tokens) for past in self._pasts) > 2 * self.context:
+            del self._pasts[0]  # the one that was not used for longest
+        return past
 
-    def _free_past(self, keep_this: Past | None) -> Past:
-        if len(self._pasts) < PASTS:
-            self._pasts.append(self._new_past())
-            return self._pasts[-1]
-        return min((past for past in self._pasts if past is not keep_this), key=lambda past: past.used)
+    def _copy(self, past: Past | None, count: int) -> Past:
+        copy = self._new_past()
+        if past is not None:
+            for name, columns in copy.columns.items():
+                columns[:, :count] = past.columns[name][:, :count]
+        return copy
 
     def _new_past(self) -> Past:
         # Pages of zeros take no memory until they are written to.

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lookalike_plugins.players.language_model import LanguageModel
     from lookalike_plugins.players.word_grammar import WordGrammar
 
+APART = 256
+"""Prompts that differ by more tokens than this are conversations of their own, each with a past to keep."""
+
 
 class Local(Player):
     """Chooses by mean log-likelihood, writes freely, or writes in words of a vocabulary, as each request asks.
@@ -87,7 +90,7 @@ class Local(Player):
             try:
                 prompts = [self._model.encode_conversation(request.messages) for request in requests]
                 completions: dict[int, Completion] = {}
-                for group in groups_alike(prompts):
+                for group in groups_alike(prompts, apart=APART):
                     batch = [requests[number] for number in group]
                     answers = answer(self._model, batch, [prompts[number] for number in group], self._grammar)
                     completions |= dict(zip(group, answers, strict=True))

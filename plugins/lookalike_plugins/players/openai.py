@@ -73,6 +73,17 @@ class OpenAI(RemoteModel, Player):
         return self.server.model
 
     @property
+    def identity(self) -> dict[str, object]:
+        return {
+            "player": "openai",
+            "base_url": self.server.base_url,
+            "model": self.server.model,
+            "constraint": self.constraint,
+            "max_tokens": self.max_tokens,
+            "body": self.body,
+        }
+
+    @property
     def handicaps(self) -> tuple[str, ...]:
         return () if self._constraint == "none" else (f"the server holds answers to the list: {self._constraint}",)
 
@@ -82,9 +93,7 @@ class OpenAI(RemoteModel, Player):
         except ServerError as error:
             raise PlayerFailure(str(error)) from None
         self._constraint = (
-            CONSTRAINT_OF_SERVER.get(self.server.kind, "json_schema")
-            if self.constraint == "auto"
-            else self.constraint  # type: ignore[assignment]
+            CONSTRAINT_OF_SERVER.get(self.server.kind, "json_schema") if self.constraint == "auto" else self.constraint  # type: ignore[assignment]
         )
 
     async def close(self) -> None:

@@ -26,7 +26,6 @@ import numpy as np
 import openvino as ov
 from openvino import opset13 as op
 
-
 COLUMN_BLOCK = 64
 """Attention runs over whole blocks of columns; a part of a block would be added up in another order."""
 

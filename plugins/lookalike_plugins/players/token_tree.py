@@ -67,12 +67,12 @@ def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
     return int(differ[0]) if len(differ) else shorter
 
 
-def groups_alike(sequences: Sequence[Sequence[int]]) -> list[list[int]]:
-    """The numbers of sequences worth computing together: each shares at least half of itself with its group's first."""
+def groups_alike(sequences: Sequence[Sequence[int]], apart: int) -> list[list[int]]:
+    """The numbers of sequences worth computing together: all but at most `apart` tokens are their group's first's."""
     groups: list[list[int]] = []
     for number, sequence in enumerate(sequences):
         for group in groups:
-            if 2 * common_prefix(sequences[group[0]], sequence) >= len(sequence):
+            if len(sequence) - common_prefix(sequences[group[0]], sequence) <= apart:
                 group.append(number)
                 break
         else:

@@ -73,7 +73,7 @@ def test_every_variant_and_control_plays(tmp_path: Path, plugins: PluginManager)
     assert all("Pay attention" not in message.content for *_, sent in prompts(independent) for message in sent)
     score_only = read_episode(run.episode_path("corridor", "score-only", 0))
     assert score_only is not None
-    assert all("Recommended" not in message.content for *_, sent in prompts(score_only) for message in sent)
+    assert all("recommends:" not in message.content for *_, sent in prompts(score_only) for message in sent)
     assert any("The expert" in message.content for *_, sent in prompts(score_only) for message in sent)
 
 

@@ -6,12 +6,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
-
-pytest.importorskip("aiohttp", reason="the openai extra is not installed")
-
 from lookalike_bench.engine.remote import Transport
 from lookalike_bench.errors import PlayerFailure, PluginError
 from lookalike_bench.types import Completion, Message, Request, Usage
@@ -20,7 +18,7 @@ from lookalike_plugins.players.openai import OpenAI, find_choice
 from tests.loopback_server import Answer, LoopbackServer, chat_answer, chat_protocol
 
 MESSAGES = (
-    Message("system", "You play Zork. Ünïcode, \"quotes\" and \u2028 survive."),
+    Message("system", 'You play Zork. Ünïcode, "quotes" and \u2028 survive.'),
     Message("user", "West of House"),
     Message("assistant", "north"),
     Message("user", "North of House\n\nWhat is your next action?"),
@@ -29,6 +27,9 @@ CHOICES = ("north", "open mailbox", "go north")
 REQUEST = Request(MESSAGES, temperature=0.7, seed=1234, choices=CHOICES)
 FREE = replace(REQUEST, choices=())
 QUICK = Transport(timeout=5, attempts=4, backoff=0.01, longest_backoff=0.02, patience=5)
+
+
+pytestmark = pytest.mark.skipif(find_spec("aiohttp") is None, reason="the openai extra is not installed")
 
 
 def complete(

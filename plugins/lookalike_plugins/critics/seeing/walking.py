@@ -42,9 +42,12 @@ class Walker:
         """Take in a picture, after `action`; how many actions remain with each of `actions` as the next."""
         kinds = self.ground.kinds(frame)
         things = _things(kinds == THING)
-        if len(things) != len(self.things):
-            self.stops = []
-        self.things = things
+        missing = [old for old in self.things if all(_apart(old, new) > 3 for new in things)]
+        # What the player stands on is only hidden.
+        hidden = [old for old in missing if _apart(old, player) <= 7]
+        if len(missing) > len(hidden):
+            self.stops, self.reached = [], []
+        self.things = things + hidden
         self._notice_stop(player, action)
         solid = kinds == BLOCKED
         for place in (player, goal):
@@ -63,7 +66,8 @@ class Walker:
             if np.isfinite(steps).any():
                 self.target = target
                 return steps
-        self.target = goal
+        # No way is known: what stopped the player may have opened unseen.
+        self.target, self.stops, self.reached = goal, [], []
         return np.full(len(actions), np.inf)
 
     def _notice_stop(self, player: Point, action: str | None) -> None:

@@ -1,0 +1,164 @@
+"""The demonstrated situations: which one is this, and what did the player do there?
+
+    demonstrated = remember(videos, tracks, objects, frames_per_action=4)
+    situation = demonstrated.recognise(frame)           # Situation, or None for a picture unlike all of them
+    demonstrated.moves[situation.index]                 # (down, right): what the player did next
+
+The actions are never seen. What the player did is read from what moved: the player over the ground or, where the
+camera follows, the world under the player. Where the player is carried along with the ground, only what it moved
+beyond the ground counts; where it leaps, only the moment of leaping does, since the rest is gravity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lookalike_plugins.critics.seeing.motion import camera_shift
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lookalike_bench.types import Frame
+    from lookalike_plugins.critics.seeing.objects import Objects
+
+    Track = NDArray[np.float64]
+
+LEAP = 1.5
+"""Pixels per frame of speed gained upwards from one frame to the next: more than any fall or slope gives."""
+
+
+STILL = 0.25
+"""Share of a usual move below which the player stood still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A demonstrated frame that a picture resembles: its index among all frames, its video, how many actions
+    were still to come there, and the distance between the pictures."""
+
+    index: int
+    video: int
+    remaining: float
+    distance: float
+
+
+@dataclass(frozen=True)
+class Demonstrated:
+    """All frames of all videos, in order. `views` (n, 3072) are pictures of 32 x 32 as floats; `video` (n,) and
+    `remaining` (n,) say where each stands; `moves` (n, 2) what was done next; `familiar` is the distance up to
+    which a picture is one of these."""
+
+    views: NDArray[np.float32]
+    video: NDArray[np.int64]
+    remaining: NDArray[np.float64]
+    moves: NDArray[np.float64]
+    familiar: float
+    frames_per_action: int
+
+    def recognise(self, frame: Frame, after: Situation | None = None) -> Situation | None:
+        """The situation that a picture shows. With the one before it, `after`, its own video's next frames are
+        tried first, so that a place visited twice is not taken for its first visit."""
+        distances = self.distances(frame)
+        index = int(np.argmin(distances))
+        if distances[index] > self.familiar:
+            return None
+        if after is not None:
+            # Played like the video, one action brings one action's frames further: near there first.
+            due = after.index + self.frames_per_action
+            near = np.arange(after.index + 1, min(due + 2 * self.frames_per_action, len(self.video)))
+            near = near[self.video[near] == after.video]
+            if len(near):
+                later = int(near[np.argmin(distances[near] + 0.05 * np.abs(near - due))])
+                if distances[later] <= max(1.25 * distances[index], distances[index] + 2):
+                    index = later
+        return Situation(index, int(self.video[index]), float(self.remaining[index]), float(distances[index]))
+
+    def distances(self, frame: Frame) -> NDArray[np.float32]:
+        """Root mean square difference to each frame, in levels of 255."""
+        seen = view(frame)
+        square = np.einsum("ij,ij->i", self.views, self.views) - 2 * self.views @ seen + seen @ seen
+        result: NDArray[np.float32] = np.sqrt(np.maximum(square, 0) / seen.size)
+        return result
+
+
+def view(frame: Frame) -> NDArray[np.float32]:
+    """A picture in 32 x 32, as 3072 numbers."""
+    side = frame.shape[0] // 32
+    small = frame.reshape(32, side, 32, side, 3).mean(axis=(1, 3), dtype=np.float32)
+    result: NDArray[np.float32] = small.reshape(-1)
+    return result
+
+
+def remember(
+    videos: Sequence[NDArray[np.uint8]], tracks: Sequence[Track], objects: Objects, frames_per_action: int
+) -> Demonstrated:
+    """Keep the videos as situations, each with what the player did in the time of one action after it."""
+    speeds = [
+        world_speeds(video) if objects.follows else walking_speeds(track)
+        for video, track in zip(videos, tracks, strict=True)
+    ]
+    # A usual move in each direction: a fall is faster than a walk, and no reason to overlook the walk.
+    usual = np.maximum(np.percentile(np.abs(np.concatenate(speeds)), 85, axis=0) * frames_per_action, 1.0)
+    moves = [_moves(speed, usual, objects.follows, frames_per_action) for speed in speeds]
+    video = np.concatenate([np.full(len(frames), number) for number, frames in enumerate(videos)])
+    remaining = np.concatenate([np.arange(len(frames), 0, -1) / frames_per_action for frames in videos])
+    views = np.array([view(frame) for frames in videos for frame in frames])
+    learned = Demonstrated(views, video, remaining, np.concatenate(moves), 0.0, frames_per_action)
+    return Demonstrated(views, video, remaining, np.concatenate(moves), _familiar(learned, videos), frames_per_action)
+
+
+def _moves(
+    speed: NDArray[np.float64], usual: NDArray[np.float64], follows: bool, frames: int
+) -> NDArray[np.float64]:
+    """What the player did in the time of one action from each frame on, in units of a usual move: (n, 2)."""
+    total = np.cumsum(np.concatenate([np.zeros((1, 2)), speed]), axis=0)
+    until = np.minimum(np.arange(len(speed)) + frames, len(speed))
+    moves: NDArray[np.float64] = (total[until] - total[:-1]) / usual
+    if follows:
+        leapt = np.cumsum(np.concatenate([[0], leaps(speed)]))
+        moves[:, 0] = -1.0 * (leapt[until] > leapt[:-1])
+    moves[np.abs(moves) < STILL] = 0.0
+    if follows:
+        # Standing still shows nothing but that time passed: what comes after it is what was meant.
+        for time in reversed(range(len(moves) - 1)):
+            if not moves[time].any():
+                moves[time] = moves[time + 1]
+    for time in range(max(1, len(moves) - frames), len(moves)):
+        # The goal stops the film, not the player.
+        if not moves[time].any():
+            moves[time] = moves[time - 1]
+    return moves
+
+
+def world_speeds(video: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The player's (down, right) in pixels a frame, where the camera follows it: against the world's motion."""
+    speeds = [[-value for value in camera_shift(*pair)] for pair in zip(video[:-1], video[1:], strict=True)]
+    return np.array([*speeds, speeds[-1] if speeds else [0, 0]], np.float64).reshape(-1, 2)
+
+
+def walking_speeds(track: Track) -> NDArray[np.float64]:
+    """The player's (down, right) in pixels a frame, where the camera stands still."""
+    speeds = np.diff(track, axis=0)
+    return np.concatenate([speeds, speeds[-1:] if len(speeds) else np.zeros((1, 2))])
+
+
+def leaps(speeds: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The frames in which the player took off: it was not rising, and suddenly rises."""
+    rising = -speeds[:, 0]
+    before = np.concatenate([[0.0], rising[:-1]])
+    return (rising > LEAP) & (rising - before > LEAP)
+
+
+def _familiar(learned: Demonstrated, videos: Sequence[NDArray[np.uint8]]) -> float:
+    """A good half of the distance at which frames of different videos are apart when they are most alike."""
+    nearest = []
+    for number, frames in enumerate(videos):
+        for frame in frames[:: max(1, len(frames) // 8)]:
+            others = learned.distances(frame)[learned.video != number]
+            if len(others):
+                nearest.append(others.min())
+    return 0.6 * float(np.median(nearest)) if nearest else 12.0

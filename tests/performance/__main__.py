@@ -1,0 +1,163 @@
+"""`make performance`: how near the suite comes to the ideal, against a server of a set latency on the loopback.
+
+The harness is pinned to one core and the server to another, where there are two. Everything is real but the model:
+Zork in its own process, the engine, the records, the response cache, the openai player over HTTP. Each case is a
+process of its own. The exit code is 1 if a case misses what it must reach.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
+LATENCY = 0.2
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    case: str
+    measured: float
+    unit: str
+    bound: float
+    note: str = ""
+    at_least: bool = False
+
+    @property
+    def reached(self) -> bool:
+        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
+
+    def __str__(self) -> str:
+        sign = "at least" if self.at_least else "at most"
+        mark = "" if self.reached else "  MISSED"
+        return f"{self.case:<52}{self.measured:8.2f} {self.unit:<9}{sign} {self.bound:g}{mark}   {self.note}".rstrip()
+
+
+def pinned(core: int) -> Any:
+    """For Popen: run the child on one core, where the system can do that."""
+    return (lambda: os.sched_setaffinity(0, {core})) if hasattr(os, "sched_setaffinity") else None
+
+
+@contextmanager
+def stub(latency: float) -> Iterator[str]:
+    """The server, on the last core; gives its URL."""
+    command = [sys.executable, "-m", "tests.performance.stub", "--latency", str(latency)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=pinned(CORES[-1]))
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def harness(latency: float, **options: object) -> dict[str, Any]:
+    """Play a case on the first core; what it took, and what the server saw."""
+    with stub(latency) as url:
+        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+        command = [sys.executable, "-m", "tests.performance.harness", "--url", f"{url}/v1", *words]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, preexec_fn=pinned(CORES[0]))
+        result: dict[str, Any] = json.loads(done.stdout)
+        if result["errors"]:
+            raise SystemExit(f"an episode errored: {result['errors'][0]}")
+        return {**result, "server": stats(url)}
+
+
+def stats(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{url}/stats") as answer:
+        counted: dict[str, Any] = json.load(answer)
+        return counted
+
+
+def one_long_episode() -> list[Row]:
+    result = harness(0, steps=500)
+    [seconds] = result["steps"]
+    early, late = statistics.median(seconds[30:70]), statistics.median(seconds[-40:])
+    valid = statistics.median(harness(0, steps=100, listing="valid")["steps"][0])
+    return [
+        Row("500 steps at 0 ms: a step, the game's part included", 1000 * statistics.mean(seconds), "ms", 2.0),
+        Row("  its median at step 500 to that at step 50", late / early, "x", 1.2, f"{1000 * early:.2f} ms at step 50"),
+        Row("  with valid actions listed (Zork tries each)", 1000 * valid, "ms", float("inf"), "for comparison"),
+    ]
+
+
+def many_episodes() -> list[Row]:
+    result = harness(LATENCY, steps=30, episodes=16)
+    ideal = 30 * LATENCY
+    together = f"{result['seconds'] / ideal:.2f} x the ideal; {result['server']['most_running']} calls at once"
+    return [
+        Row("16 episodes x 30 steps at 200 ms (ideal 6.0 s)", result["seconds"], "s", 6.5, together),
+        Row("  peak memory, harness", result["own_mb"], "MB", 150),
+        Row("  peak memory with the 16 games' processes", result["all_mb"], "MB", float("inf"), "for comparison"),
+    ]
+
+
+def swarm() -> list[Row]:
+    result = harness(LATENCY, steps=30, variant="swarm")
+    [seconds] = result["steps"]
+    single = harness(LATENCY, steps=30, variant="single")
+    return [
+        Row("swarm of 5 at 200 ms: a step to one call", statistics.mean(seconds) / LATENCY, "x", 1.15),
+        prefix("single", single),
+        prefix("swarm", result),
+    ]
+
+
+def prefix(variant: str, result: dict[str, Any]) -> Row:
+    share = 100 * result["server"]["prefix_share"]
+    return Row(f"share of the prompt that a prefix cache serves, {variant}", share, "%", 98, at_least=True)
+
+
+def first_request() -> list[Row]:
+    """From the command to the first question, everything included; the best of three, once files are cached."""
+    found = []
+    for _ in range(4):
+        with stub(0) as url, tempfile.TemporaryDirectory() as name:
+            task = Path(name) / "task.yaml"
+            task.write_text(FIRST_REQUEST)
+            command = [str(Path(sys.executable).with_name("lookalike-bench")), "run", str(task), "--no-cache"]
+            command += ["--player", f"openai:base_url={url}/v1,decode=generate", "--out", f"{name}/run", "--json"]
+            started = time.time()
+            subprocess.run(command, check=True, capture_output=True, preexec_fn=pinned(CORES[0]))
+            found.append(stats(url)["first_call"] - started)
+    return [Row("from the command to the first request", min(found[1:]), "s", 1.0)]
+
+
+FIRST_REQUEST = """
+name: zork-first
+environment: {plugin: zork, story: zork1-r119}
+goal: {score: 350}
+max_steps: 1
+seeds: 0
+player: {plugin: openai}
+critic: {plugin: constant}
+variants: {baseline: {}}
+"""
+
+
+def main() -> int:
+    print(f"{platform.machine()}, {len(CORES)} cores, Python {platform.python_version()}", flush=True)
+    rows: list[Row] = []
+    for case in (one_long_episode, many_episodes, swarm, first_request):
+        for row in case():
+            rows.append(row)
+            print(row, flush=True)
+    return 0 if all(row.reached for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
