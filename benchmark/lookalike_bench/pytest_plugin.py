@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from lookalike_bench.engine.plan import EpisodePlan, Listener
+    from lookalike_bench.engine.plan import EpisodePlan
     from lookalike_bench.session import RunSession
     from lookalike_bench.tasks.task import Task
     from lookalike_bench.tasks.variants import Variant

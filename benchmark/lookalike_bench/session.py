@@ -210,7 +210,9 @@ class RunSession:
             if stand_in is None or not self.options.stand_ins:
                 raise
             self.listener.note(f"{error}")
-            self.listener.note(f"STAND-IN: {stand_in.name} is played in the place of {task.name}; it is not {task.name}")
+            self.listener.note(
+                f"STAND-IN: {stand_in.name} is played in the place of {task.name}; it is not {task.name}"
+            )
             return self._available(self._as_asked(stand_in))
 
     def _check_names(self, task: Task) -> None:

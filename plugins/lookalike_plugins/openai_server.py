@@ -18,11 +18,11 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from lookalike_bench.engine.limiter import Limiter, shared_limiter
+from lookalike_bench.engine.remembered import Remembered
 from lookalike_bench.engine.remote import Transient, Transport, Unanswered, persist, retry_after_seconds
 from lookalike_bench.errors import LookalikeError, PluginError
 from lookalike_bench.types import Message, Usage
@@ -64,14 +64,12 @@ class Reply:
     raw: Mapping[str, Any]
 
 
-@lru_cache(maxsize=16384)
-def _encoded(message: Message) -> bytes:
-    return json.dumps({"role": message.role, "content": message.content}).encode()
+_encoded = Remembered(lambda message: json.dumps({"role": message.role, "content": message.content}).encode())
 
 
 def encode_messages(messages: Iterable[Message]) -> bytes:
     """The messages as a JSON array."""
-    return b"[" + b",".join(map(_encoded, messages)) + b"]"
+    return b"[" + b",".join(_encoded.of(messages)) + b"]"
 
 
 class ChatServer:

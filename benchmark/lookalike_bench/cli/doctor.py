@@ -30,7 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     from lookalike_bench.tasks.task import load_task
 
     plugins = plugins_of(arguments)
-    print(f"lookalike-bench {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    machine = f"{platform.system()} {platform.machine()}"
+    print(f"lookalike-bench {__version__}, Python {platform.python_version()}, {machine}")
     print(f"cache: {cache_directory()}")
     healthy = not plugins.problems
     for problem in plugins.problems:

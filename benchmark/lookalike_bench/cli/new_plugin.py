@@ -49,11 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     stem = arguments.name.replace("-", "_")
     if not stem.isidentifier() or keyword.iskeyword(stem):
-        raise UsageError(f"new-plugin {arguments.name}: a name has letters, digits, '-' and '_', and begins with a letter")
+        raise UsageError(
+            f"new-plugin {arguments.name}: a name has letters, digits, '-' and '_', and begins with a letter"
+        )
     path = arguments.out or Path(f"{stem}.py")
     if path.exists():
         raise UsageError(f"{path} is there already")
     class_name = "".join(part.capitalize() for part in stem.split("_"))
     path.write_text(TEMPLATE.format(name=arguments.name, file=path, class_name=class_name), encoding="utf-8")
-    print(f"written to {path}\ntry it: lookalike-bench run tasks/zork-house.yaml --plugin {path} --player {arguments.name}")
+    print(f"written to {path}")
+    print(f"try it: lookalike-bench run tasks/zork-house.yaml --plugin {path} --player {arguments.name}")
     return 0

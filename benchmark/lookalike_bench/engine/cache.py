@@ -25,6 +25,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from lookalike_bench.engine.remembered import Remembered
 from lookalike_bench.engine.wrapped_player import WrappedPlayer
 from lookalike_bench.errors import UsageError
 from lookalike_bench.plugins.player import Player
@@ -57,7 +58,7 @@ class Question:
     @classmethod
     def of(cls, identity: Mapping[str, Any], settings: Mapping[str, Any], messages: Sequence[Message]) -> Question:
         """A question in general: any settings that are plain data, any messages."""
-        return cls(_canonical(identity), _canonical(settings), tuple(_digest(message) for message in messages))
+        return cls(_canonical(identity), _canonical(settings), tuple(_digests.of(messages)))
 
     @classmethod
     def of_request(cls, identity: str, request: Request) -> Question:
@@ -69,12 +70,12 @@ class Question:
             "vocabulary": _digest_words(request.vocabulary),
             "max_tokens": request.max_tokens,
         }
-        return cls(identity, _canonical(settings), tuple(map(_digest, request.messages)))
+        return cls(identity, _canonical(settings), tuple(_digests.of(request.messages)))
 
     @property
     def key(self) -> str:
         whole = hashlib.sha256()
-        for part in (self.identity.encode(), self.settings.encode(), *self.messages):
+        for part in (self.identity.encode(), self.settings.encode(), b"".join(self.messages)):
             whole.update(len(part).to_bytes(8, "big") + part)
         return whole.hexdigest()
 
@@ -234,10 +235,11 @@ def _canonical(data: Mapping[str, Any]) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
-# A conversation only grows, so that nearly all of its messages were digested at the step before.
-@lru_cache(maxsize=16384)
 def _digest(message: Message) -> bytes:
     return hashlib.sha256(f"{message.role}\n{message.content}".encode("utf-8", "surrogatepass")).digest()
+
+
+_digests = Remembered(_digest)
 
 
 @lru_cache(maxsize=64)

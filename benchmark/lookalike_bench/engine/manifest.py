@@ -57,7 +57,9 @@ def check_same_run(run: Run, new: Manifest) -> Manifest:
             )
             raise RecordError(f"--resume {run.path}: task {now.task!r} has changed since: {', '.join(changed)}")
         if before.seeds != now.seeds:
-            raise RecordError(f"--resume {run.path}: task {now.task!r} has other seeds: {before.seeds}, now {now.seeds}")
+            raise RecordError(
+                f"--resume {run.path}: task {now.task!r} has other seeds: {before.seeds}, now {now.seeds}"
+            )
     for kind, before_versions, now_versions in (
         ("plugin", old.plugins, new.plugins),
         ("package", old.packages, new.packages),

@@ -29,9 +29,7 @@ class EpisodePlan:
 
 def plan(tasks: Sequence[Task]) -> list[EpisodePlan]:
     """Every episode, in the order of the files."""
-    return [
-        EpisodePlan(task, variant, seed) for task in tasks for variant in task.variants for seed in task.file.seeds
-    ]
+    return [EpisodePlan(task, variant, seed) for task in tasks for variant in task.variants for seed in task.file.seeds]
 
 
 class Listener(Protocol):

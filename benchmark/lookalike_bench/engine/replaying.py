@@ -31,12 +31,7 @@ def replay_run(run: Run, plugins: PluginManager, *, jobs: int | None = None) -> 
         pool = stack.enter_context(ThreadPoolExecutor(jobs or os.cpu_count() or 1))
         yield from pool.map(
             lambda episode: _replay(run, benches, *episode),
-            [
-                (entry, variant, seed)
-                for entry in manifest.tasks
-                for variant in entry.variants
-                for seed in entry.seeds
-            ],
+            [(entry, variant, seed) for entry in manifest.tasks for variant in entry.variants for seed in entry.seeds],
         )
 
 

@@ -20,9 +20,7 @@ async def independent(episode: Episode) -> None:
     while playing := [stage for stage in episode.stages if not stage.over]:
         asks = [Ask(stage, stage.copy, episode.variant.temperatures[stage.copy]) for stage in playing]
         proposals = await propose(episode.player, episode.decode, asks)
-        await asyncio.gather(
-            *(stage.play([proposal], 0) for stage, proposal in zip(playing, proposals, strict=True))
-        )
+        await asyncio.gather(*(stage.play([proposal], 0) for stage, proposal in zip(playing, proposals, strict=True)))
 
 
 async def retry(episode: Episode) -> None:

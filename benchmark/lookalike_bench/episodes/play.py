@@ -197,6 +197,7 @@ def _header(task: Task, variant: Variant, seed: int, cast: Cast, stage: Stage) -
             "fingerprint": info.fingerprint,
             "player": cast.player.model if variant.player else None,
             "reward_model": cast.reward_model,
+            "deterministic": cast.player.deterministic,
             "handicaps": list(dict.fromkeys([*info.handicaps, *chosen, *held, *cast.player.handicaps])),
             "observation": observation_record(stage.observation),
             "digest": stage.situation.digest,

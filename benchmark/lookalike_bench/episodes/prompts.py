@@ -76,7 +76,9 @@ def read_action(text: str) -> str:
     """The action in a free answer: its first line with words, without labels, quotes and control characters."""
     for line in text.splitlines():
         line = _CONTROL.sub(" ", line).strip()
-        line = re.sub(r"^(?:[-*>]+\s*|(?:my |the )?(?:next )?(?:action|command)\s*(?:is)?\s*:\s*)+", "", line, flags=re.I)
+        line = re.sub(
+            r"^(?:[-*>]+\s*|(?:my |the )?(?:next )?(?:action|command)\s*(?:is)?\s*:\s*)+", "", line, flags=re.I
+        )
         line = line.strip(" \t\"'`*.")
         if line:
             return line[:200]

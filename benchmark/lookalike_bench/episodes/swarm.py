@@ -52,8 +52,7 @@ async def swarm_in_parallel(episode: Episode) -> None:
         )
         # 4. Each copy plays its own; 5. what everybody did and earned is told to all.
         moves = [
-            (stage.copy, proposal, stage.observation.score)
-            for stage, [proposal] in zip(playing, judged, strict=True)
+            (stage.copy, proposal, stage.observation.score) for stage, [proposal] in zip(playing, judged, strict=True)
         ]
         await asyncio.gather(
             *(

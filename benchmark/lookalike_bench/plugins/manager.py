@@ -90,7 +90,9 @@ class PluginManager:
     def versions(self) -> dict[str, str]:
         """Every plugin that brought something, with its version."""
         return {
-            registered.plugin: registered.version for named in self._registered.values() for registered in named.values()
+            registered.plugin: registered.version
+            for named in self._registered.values()
+            for registered in named.values()
         }
 
     def find(self, kind: Kind, name: str) -> Registered:
@@ -99,12 +101,15 @@ class PluginManager:
             return self._registered[kind][name]
         for problem in self.problems:
             if (kind, name) in problem.names:
-                raise PluginError(f"{kind} {name!r} comes from plugin {problem.plugin!r}, which failed: {problem.reason}")
+                raise PluginError(
+                    f"{kind} {name!r} comes from plugin {problem.plugin!r}, which failed: {problem.reason}"
+                )
         near = difflib.get_close_matches(name, self.names(kind), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         known = ", ".join(self.names(kind)) or "none"
-        failed = f" (plugins that failed to load: {', '.join(p.plugin for p in self.problems)})" if self.problems else ""
-        raise PluginError(f"no {kind} is called {name!r}{hint} Known: {known}{failed}".replace("? Known", "? known"))
+        broken = ", ".join(problem.plugin for problem in self.problems)
+        failed = f"; plugins that failed to load: {broken}" if broken else ""
+        raise PluginError(f"no {kind} is called {name!r}{hint} (known: {known}{failed})")
 
     def create(self, kind: Kind, name: str, arguments: Mapping[str, Any] | None = None) -> Any:
         """An instance, made with the arguments of a task file. Raises PluginError for an unknown argument."""
@@ -120,9 +125,7 @@ class PluginManager:
         try:
             pluggy_manager.register(plugin, name)
             pluggy_manager.check_pending()
-            brought = {
-                kind: self._merged(getattr(pluggy_manager.hook, hook)()) for kind, hook in HOOK_OF_KIND.items()
-            }
+            brought = {kind: self._merged(getattr(pluggy_manager.hook, hook)()) for kind, hook in HOOK_OF_KIND.items()}
         except Exception as error:
             self.problems.append(Problem(name, f"{type(error).__name__}: {error}".splitlines()[0]))
             return

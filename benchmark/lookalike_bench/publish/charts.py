@@ -39,9 +39,7 @@ def curves(y_name: str, x_name: str, series: Mapping[str, Sequence[float]]) -> M
     return _svg(parts, f"{y_name} by {x_name}", _legend(list(series)))
 
 
-def scatter(
-    y_name: str, x_name: str, points: Sequence[tuple[str, float, float]], *, percent_y: bool = False
-) -> Markup:
+def scatter(y_name: str, x_name: str, points: Sequence[tuple[str, float, float]], *, percent_y: bool = False) -> Markup:
     """(label, y, x) as dots on a logarithmic x axis; y is a share where `percent_y`."""
     drawn = [(label, 100 * y if percent_y else y, x) for label, y, x in points if x > 0]
     if not drawn:

@@ -119,11 +119,7 @@ def _swarm_differences(task: TaskSummary) -> list[tuple[str, Any]]:
 
 def _step(step: StepRecord) -> dict[str, Any]:
     observation = step.observation
-    ended = [
-        name
-        for name in ("terminated", "truncated", "victory", "level_complete")
-        if getattr(observation, name)
-    ]
+    ended = [name for name in ("terminated", "truncated", "victory", "level_complete") if getattr(observation, name)]
     return {
         "step": step.step,
         "copy": step.copy_index,

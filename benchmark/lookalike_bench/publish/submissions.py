@@ -150,9 +150,7 @@ def _check_episode(episode: EpisodeRecord, entry: TaskEntry, task: Task) -> Iter
         yield f"it has more than the {task.file.max_steps} steps that the task allows"
 
 
-def _check_header(
-    header: EpisodeHeader, settings: dict[str, object], entry: TaskEntry, task: Task
-) -> Iterator[str]:
+def _check_header(header: EpisodeHeader, settings: dict[str, object], entry: TaskEntry, task: Task) -> Iterator[str]:
     expected = (
         ("task_hash", header.task_hash, entry.hash),
         ("environment", header.environment, task.file.environment.model_dump(mode="json")),

@@ -1,9 +1,9 @@
 """A run's tables as text: what is printed when it ends, and by `lookalike-bench report RUN`.
 
-    zork: reach a score of 40 within 60 steps
-    variant        planned  scored  errored  success           progress            steps to goal  tokens  seconds
-    baseline             5       5        0  0 % [0, 43]       2 % [0, 4]                      -    310k      102
-    swarm                5       5        0  100 % [57, 100]   11 % [11, 12]                  31    1.2M       88
+zork: reach a score of 40 within 60 steps
+variant        planned  scored  errored  success           progress            steps to goal  tokens  seconds
+baseline             5       5        0  0 % [0, 43]       2 % [0, 4]                      -    310k      102
+swarm                5       5        0  100 % [57, 100]   11 % [11, 12]                  31    1.2M       88
 """
 
 from __future__ import annotations
@@ -63,13 +63,19 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{mean} [{percent(low)}, {percent(high)}]"
 
 
-def difference_text(difference: Difference, adjusted_p: float | None = None) -> str:
-    """`+100 [+39, +100] points over 5 seeds, p = 0.062 (Holm)`."""
+def points_text(difference: Difference) -> str:
+    """`+100 [+39, +100]`, in percentage points."""
     text = f"{100 * difference.difference:+.0f}"
     if difference.interval is not None:
         low, high = difference.interval
         text += f" [{100 * low:+.0f}, {100 * high:+.0f}]"
-    text += f" points over {difference.pairs} shared seed{'s' if difference.pairs != 1 else ''}"
+    return text
+
+
+def difference_text(difference: Difference, adjusted_p: float | None = None) -> str:
+    """`+100 [+39, +100] points over 5 shared seeds, p = 0.062 (Holm)`."""
+    seeds = f"{difference.pairs} shared seed{'s' if difference.pairs != 1 else ''}"
+    text = f"{points_text(difference)} points over {seeds}"
     return text if adjusted_p is None else f"{text}, p = {adjusted_p:.2g} (Holm)"
 
 

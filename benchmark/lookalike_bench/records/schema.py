@@ -119,6 +119,7 @@ class EpisodeHeader(Line):
     reveal: str
     reward_model: str | None = None
     handicaps: list[str] = []
+    deterministic: bool = Field(default=True, description="whether the player promises the same for the same seed")
     observation: ObservationRecord | None = None
     digest: str = ""
     review: JudgementRecord | None = None

@@ -62,9 +62,7 @@ class Diagnostics:
     flags: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(self).items()
-        }
+        return {name: round(value, 6) if isinstance(value, float) else value for name, value in asdict(self).items()}
 
 
 def diagnose(
@@ -109,9 +107,12 @@ class _Tally:
             prompt.grow(step, shown, episode.header)
             tails = sum(len(proposal.tail) for proposal in step.proposals)
             self.prompt_characters += prompt.characters * len(step.proposals) + tails
-            # What the critic advises stands in the tail; without a critic the tail holds the environment's own list.
-            advice = tails if episode.header.reveal in ("actions", "recommendation") else 0
-            self.feedback_characters += prompt.feedback * len(step.proposals) + advice
+            self.feedback_characters += prompt.feedback * len(step.proposals)
+            if episode.header.reveal in ("actions", "recommendation"):
+                # What the critic advises stands in the tail, before the member's role.
+                roles = episode.header.roles
+                told = sum(len(f"\n\n{roles[p.member]}") for p in step.proposals if p.member < len(roles) and p.tail)
+                self.feedback_characters += tails - told
             reviews[step.copy_index] = step.review
 
     def _add_guidance(self, header: EpisodeHeader, shown: JudgementRecord | None, step: StepRecord) -> None:

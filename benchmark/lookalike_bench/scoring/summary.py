@@ -282,7 +282,8 @@ def _against_baseline(variants: list[VariantSummary]) -> list[VariantSummary]:
         for index, variant in enumerate(compared)
         # The replayed solution is no hypothesis: it does not make the correction for the others harsher.
         if variant.method != "replay"
-        and variant.against_baseline is not None and variant.against_baseline.p is not None
+        and variant.against_baseline is not None
+        and variant.against_baseline.p is not None
     ]
     for (index, _), adjusted in zip(tested, holm([p for _, p in tested]), strict=True):
         compared[index] = replace(compared[index], adjusted_p=adjusted)

@@ -218,9 +218,7 @@ def parse_seeds(value: Any) -> list[int]:
     return value
 
 
-Seeds = Annotated[
-    list[int], BeforeValidator(parse_seeds, json_schema_input_type=int | str | list[int])
-]
+Seeds = Annotated[list[int], BeforeValidator(parse_seeds, json_schema_input_type=int | str | list[int])]
 
 
 class TaskFile(Strict):

@@ -65,7 +65,7 @@ class Document:
         real: list[str | int] = []
         data = self.data
         for index, part in enumerate(location):
-            inside = isinstance(data, dict) and part in data or isinstance(data, list) and isinstance(part, int)
+            inside = (isinstance(data, dict) and part in data) or (isinstance(data, list) and isinstance(part, int))
             if inside:
                 data = data[part]
                 real.append(part)

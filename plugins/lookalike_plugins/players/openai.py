@@ -112,7 +112,7 @@ class OpenAI(RemoteModel, Player):
     async def _complete(self, request: Request) -> Completion:
         try:
             reply = await self._ask(request, request.messages)
-            text = self._text(reply)
+            text = action_text(reply.text)
             if not request.choices:
                 return Completion(text, reply.usage, model=reply.model)
             usage = reply.usage
@@ -122,7 +122,8 @@ class OpenAI(RemoteModel, Player):
                 correction = Message("user", "Answer with exactly one of these:\n" + "\n".join(request.choices))
                 reply = await self._ask(request, (*request.messages, Message("assistant", text), correction))
                 usage += reply.usage
-                choice = find_choice(self._text(reply), request.choices) or read_action(self._text(reply))
+                text = action_text(reply.text)
+                choice = find_choice(text, request.choices) or read_action(text)
             return Completion(choice, usage, model=reply.model)
         except ServerError as error:
             raise PlayerFailure(str(error)) from None
@@ -151,18 +152,6 @@ class OpenAI(RemoteModel, Player):
         tokens = self.max_tokens or request.max_tokens + (JSON_TOKENS if "response_format" in held else 0)
         return {"temperature": request.temperature, "seed": request.seed, tokens_field: tokens, **held, **self.body}
 
-    @staticmethod
-    def _text(reply: Reply) -> str:
-        """The answer, out of its JSON if a schema asked for that."""
-        if reply.text.lstrip().startswith("{"):
-            try:
-                answer = json.loads(reply.text)
-            except ValueError:
-                return reply.text
-            action = answer.get("action")
-            return " ".join(map(str, action)) if isinstance(action, list) else str(action or "")
-        return reply.text
-
 
 def hold(constraint: Constraint, choices: Sequence[str], vocabulary: Sequence[str]) -> dict[str, Any]:
     """The fields that hold an answer to a list of choices, or to a few words of a vocabulary."""
@@ -174,15 +163,30 @@ def hold(constraint: Constraint, choices: Sequence[str], vocabulary: Sequence[st
         return {"regex": _regex(choices, vocabulary)}
     if constraint == "grammar":
         return {"grammar": _grammar(choices, vocabulary)}
-    action: dict[str, Any] = (
-        {"type": "string", "enum": list(choices)}
-        if choices
-        else {"type": "array", "minItems": 1, "maxItems": WORDS, "items": {"type": "string", "enum": list(vocabulary)}}
-    )
-    schema = {"type": "object", "properties": {"action": action}, "required": ["action"], "additionalProperties": False}
+    schema = action_schema(choices, vocabulary)
     return {
         "response_format": {"type": "json_schema", "json_schema": {"name": "action", "strict": True, "schema": schema}}
     }
+
+
+def action_schema(choices: Sequence[str], vocabulary: Sequence[str]) -> dict[str, Any]:
+    """The JSON schema of an answer that is one of the choices, or a few words of a vocabulary."""
+    action: dict[str, Any] = {"type": "string", "enum": list(choices)}
+    if not choices:
+        word = {"type": "string", "enum": list(vocabulary)}
+        action = {"type": "array", "minItems": 1, "maxItems": WORDS, "items": word}
+    return {"type": "object", "properties": {"action": action}, "required": ["action"], "additionalProperties": False}
+
+
+def action_text(text: str) -> str:
+    """The action in an answer, out of its JSON if a schema asked for that."""
+    if not text.lstrip().startswith("{"):
+        return text
+    try:
+        action = json.loads(text).get("action")
+    except ValueError:
+        return text
+    return " ".join(map(str, action)) if isinstance(action, list) else str(action or "")
 
 
 def _regex(choices: Sequence[str], vocabulary: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import signal
 import subprocess
@@ -77,9 +78,7 @@ def test_every_variant_and_control_plays(tmp_path: Path, plugins: PluginManager)
     assert any("The expert" in message.content for *_, sent in prompts(score_only) for message in sent)
 
 
-def test_the_record_says_what_was_sent(
-    tmp_path: Path, plugins: PluginManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_record_says_what_was_sent(tmp_path: Path, plugins: PluginManager, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "sent.txt"
     monkeypatch.setenv("FAKE_PLAYER_LOG", str(log))
     changes = "variants: {swarm: {members: 3}}\nseeds: 0\nhistory: 2\ngoal: {score: 9}\nmax_steps: 8"
@@ -98,7 +97,7 @@ def test_prompts_only_grow(tmp_path: Path, plugins: PluginManager) -> None:
     episode = read_episode(run.episode_path("corridor", "swarm", 0))
     assert episode is not None
     first_member = [messages for _, _, member, messages in prompts(episode) if member == 0]
-    for before, after in zip(first_member, first_member[1:], strict=False):
+    for before, after in itertools.pairwise(first_member):
         assert after[: len(before) - 1] == before[:-1]
         # The last message of the step before, without its tail, begins the same message now.
         assert before[-1].content.startswith(after[len(before) - 1].content)

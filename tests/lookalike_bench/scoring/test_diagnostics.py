@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lookalike_bench.episodes.prompts import feedback
+from lookalike_bench.episodes.prompts import tail, verdict
+from lookalike_bench.episodes.stage import from_record
+from lookalike_bench.records.prompts import prompts
 from lookalike_bench.scoring.diagnostics import Diagnostics, diagnose
-from lookalike_bench.types import Judgement
 
 from tests.lookalike_bench.records_fixture import make_run
 
@@ -68,24 +69,28 @@ def test_temperature_has_an_effect_or_not(tmp_path: Path) -> None:
     assert one.by_temperature == [] and one.total_variation is None
 
 
-def test_feedback_is_counted_as_it_stands_in_the_prompts(tmp_path: Path) -> None:
-    run = make_run(tmp_path, trust=6, task_changes="variants: {baseline: {}, single: {}}", without=("variants",))
-    [episode] = [e for e in run.episodes() if e.key == ("corridor", "single", 0)]
-    measured = diagnose([episode])
-    prompt_characters = feedback_characters = 0
-    conversation: list[tuple[int, int]] = []
-    for index, step in enumerate(episode.steps):
-        review = episode.header.review if index == 0 else episode.steps[index - 1].review
-        assert step.conversation is not None and review is not None
-        told = feedback(Judgement(review.reward, "", tuple(review.possible), review.recommended),
-                        "recommendation", first=index == 0)  # fmt: skip
-        added = step.conversation.added
-        assert told in added[-1].content
-        conversation += [(len(m.content), len(told) if m is added[-1] else 0) for m in added]
-        prompt_characters += sum(length for length, _ in conversation)
-        feedback_characters += sum(length for _, length in conversation)
-    assert measured.feedback_share == pytest.approx(feedback_characters / prompt_characters)
-    assert 0.1 < feedback_characters / prompt_characters < 0.9
+@pytest.mark.parametrize("variant", ["single", "swarm"])
+def test_feedback_is_counted_as_it_stands_in_the_prompts(tmp_path: Path, variant: str) -> None:
+    variants = f"variants: {{baseline: {{}}, {variant}: {{}}}}"
+    run = make_run(tmp_path, trust=6, task_changes=variants, without=("variants",))
+    [episode] = [e for e in run.episodes() if e.key == ("corridor", variant, 0)]
+    asked = list(prompts(episode))
+    prompt_characters = sum(len(message.content) for *_, messages in asked for message in messages)
+    feedback_characters = 0
+    reviews = [episode.header.review, *(step.review for step in episode.steps)]
+    for step, _, _, messages in asked:
+        # Every verdict so far is still in the conversation; the advice is there only for this step.
+        for review in reviews[1:step]:
+            told = verdict(from_record(review), "recommendation")
+            assert any(message.content.endswith(told) for message in messages[:-1]) or told in messages[-1].content
+            feedback_characters += len(told)
+        review = reviews[step - 1]
+        assert review is not None
+        advice = tail(review.possible, review.recommended, "")
+        assert advice in messages[-1].content
+        feedback_characters += len(advice)
+    share = diagnose([episode]).feedback_share
+    assert share == pytest.approx(feedback_characters / prompt_characters)
 
 
 def test_a_baseline_has_no_guidance_to_measure(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The demonstrated situations: which one is this, and what did the player do there?
 
-    demonstrated = remember(videos, tracks, objects, frames_per_action=4)
+    demonstrated = remember(videos, speeds, follows=True, frames_per_action=4)
     situation = demonstrated.recognise(frame)           # Situation, or None for a picture unlike all of them
     demonstrated.moves[situation.index]                 # (down, right): what the player did next
 
@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lookalike_plugins.critics.seeing.motion import camera_shift
+from lookalike_plugins.critics.seeing.motion import camera_shift, fine_shift
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lookalike_bench.types import Frame
-    from lookalike_plugins.critics.seeing.objects import Objects
 
     Track = NDArray[np.float64]
 
@@ -94,16 +93,15 @@ def view(frame: Frame) -> NDArray[np.float32]:
 
 
 def remember(
-    videos: Sequence[NDArray[np.uint8]], tracks: Sequence[Track], objects: Objects, frames_per_action: int
+    videos: Sequence[NDArray[np.uint8]], speeds: Sequence[NDArray[np.float64]], follows: bool, frames_per_action: int
 ) -> Demonstrated:
-    """Keep the videos as situations, each with what the player did in the time of one action after it."""
-    speeds = [
-        world_speeds(video) if objects.follows else walking_speeds(track)
-        for video, track in zip(videos, tracks, strict=True)
-    ]
+    """Keep the videos as situations, each with what the player did in the time of one action after it. `speeds`
+    are the player's (down, right) in pixels a frame."""
+    if follows:
+        speeds = _pressed(speeds)
     # A usual move in each direction: a fall is faster than a walk, and no reason to overlook the walk.
     usual = np.maximum(np.percentile(np.abs(np.concatenate(speeds)), 85, axis=0) * frames_per_action, 1.0)
-    moves = [_moves(speed, usual, objects.follows, frames_per_action) for speed in speeds]
+    moves = [_moves(speed, usual, follows, frames_per_action) for speed in speeds]
     video = np.concatenate([np.full(len(frames), number) for number, frames in enumerate(videos)])
     remaining = np.concatenate([np.arange(len(frames), 0, -1) / frames_per_action for frames in videos])
     views = np.array([view(frame) for frames in videos for frame in frames])
@@ -127,17 +125,42 @@ def _moves(
         for time in reversed(range(len(moves) - 1)):
             if not moves[time].any():
                 moves[time] = moves[time + 1]
-    for time in range(max(1, len(moves) - frames), len(moves)):
+    for time in range(1 if follows else max(1, len(moves) - frames), len(moves)):
         # The goal stops the film, not the player.
         if not moves[time].any():
             moves[time] = moves[time - 1]
     return moves
 
 
-def world_speeds(video: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The player's (down, right) in pixels a frame, where the camera follows it: against the world's motion."""
-    speeds = [[-value for value in camera_shift(*pair)] for pair in zip(video[:-1], video[1:], strict=True)]
-    return np.array([*speeds, speeds[-1] if speeds else [0, 0]], np.float64).reshape(-1, 2)
+def _pressed(speeds: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+    """Speeds with what goes sideways replaced by what must have been pressed for it.
+
+    A player has inertia: its speed moves by a share of the difference towards the speed that is pressed, which is
+    left, right or nothing. The share that makes all speeds pressed fall into those three is the game's.
+    """
+    best, least = list(speeds), np.inf
+    for share in (1.0, 0.7, 0.5, 0.4, 0.3, 0.2):
+        tried = []
+        for speed in speeds:
+            sideways = np.concatenate([[0.0], speed[:, 1]])
+            pressed = (sideways[1:] - (1 - share) * sideways[:-1]) / share
+            tried.append(np.stack([speed[:, 0], pressed], axis=1))
+        sizes = np.abs(np.concatenate(tried)[:, 1])
+        usual = max(float(np.percentile(sizes, 85)), 1e-6)
+        cost = float(np.minimum(sizes, np.abs(sizes - usual)).mean()) / usual
+        if cost < least:
+            best, least = tried, cost
+    return best
+
+
+def world_speeds(video: NDArray[np.uint8], large: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The player's (down, right) in pixels a frame, where the camera follows it: against the world's motion.
+    `large` are the video's frames in grey, four times as large."""
+    speeds = [
+        [-value for value in fine_shift(large[time], large[time + 1], camera_shift(video[time], video[time + 1]))]
+        for time in range(len(video) - 1)
+    ]
+    return np.array([*speeds, speeds[-1] if speeds else [0.0, 0.0]], np.float64).reshape(-1, 2)
 
 
 def walking_speeds(track: Track) -> NDArray[np.float64]:
