@@ -156,7 +156,6 @@ class TaskEntry(Line):
     seeds: list[int]
     variants: list[str]
     expect: dict[str, str] = {}
-    score_range: tuple[float, float] | None = None
 
 
 class Manifest(Line):

@@ -34,7 +34,7 @@ PASS_TOKENS = 512
 """The most tokens that one pass computes; more would only need more memory."""
 SMALLEST_PASS = 8
 """Passes of one to three tokens run on another kernel, whose sums differ in the last bits."""
-HEAD_ROWS = 32
+HEAD_ROWS = 64
 """Rows of log-probabilities computed at once: each is as long as the vocabulary, up to 0.6 MB."""
 BRANCH_COLUMNS = 4096
 """Room for the choices and continuations behind the longest prompt."""
