@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from lookalike_bench.engine.plan import EpisodePlan
+    from lookalike_bench.engine.plan import EpisodePlan, Listener
     from lookalike_bench.session import RunSession
     from lookalike_bench.tasks.task import Task
     from lookalike_bench.tasks.variants import Variant
 
-SESSION = pytest.StashKey["RunSession"]()
-LISTENER = pytest.StashKey["Listener"]()
+SESSION: pytest.StashKey[RunSession] = pytest.StashKey()
+LISTENER: pytest.StashKey[Listener] = pytest.StashKey()
 AHEAD = 16
 """Episodes handed to the engine before pytest asks for them, so that they wait together."""
 

@@ -16,6 +16,8 @@ def lookalike_players() -> dict[str, str]:
     return {
         "local": "lookalike_plugins.players.local:Local",
         "openai": "lookalike_plugins.players.openai:OpenAI",
+        "gemini": "lookalike_plugins.players.gemini:Gemini",
+        "transformers": "lookalike_plugins.players.transformers:Transformers",
         "random": "lookalike_plugins.players.random:RandomPlayer",
     }
 
@@ -29,6 +31,8 @@ def lookalike_critics() -> dict[str, str]:
         "constant": "lookalike_plugins.critics.controls:ConstantCritic",
         "clock": "lookalike_plugins.critics.controls:ClockCritic",
         "openai": "lookalike_plugins.critics.openai:OpenAI",
+        "gemini": "lookalike_plugins.critics.gemini:Gemini",
+        "transformers": "lookalike_plugins.critics.transformers:Transformers",
     }
 
 

@@ -99,7 +99,9 @@ def _validate(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    from lookalike_bench.publish.leaderboard import collect, read_references, write_site, write_tables
+    from lookalike_bench.publish.leaderboard import collect, read_references
+    from lookalike_bench.publish.leaderboard_site import write_site
+    from lookalike_bench.publish.leaderboard_tables import write_tables
     from lookalike_bench.publish.submissions import load_submissions, load_tasks
 
     site = arguments.site or arguments.folder / "site"

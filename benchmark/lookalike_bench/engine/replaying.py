@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lookalike_bench.engine.environments import open_environment
 from lookalike_bench.engine.isolation import IsolatedEnvironment
@@ -18,8 +18,13 @@ from lookalike_bench.errors import EnvironmentFailure, RecordError
 from lookalike_bench.plugins.manager import PluginManager
 from lookalike_bench.records.replay import Divergence, Replayed, replay_episode
 from lookalike_bench.records.schema import TaskEntry
-from lookalike_bench.records.store import Run
+from lookalike_bench.records.store import EpisodeRecord, Run
 from lookalike_bench.tasks.schema import Goal, PluginSpec
+
+if TYPE_CHECKING:
+    from lookalike_bench.types import Frame
+
+    Frames = Callable[[EpisodeRecord], dict[tuple[int, int], Frame]]
 
 
 def replay_run(run: Run, plugins: PluginManager, *, jobs: int | None = None) -> Iterator[Replayed]:
@@ -48,6 +53,30 @@ def _replay(run: Run, benches: _Benches, entry: TaskEntry, variant: str, seed: i
         except EnvironmentFailure as failure:
             bench.close()
             return Replayed(name, 0, Divergence(name, 0, "the environment", "to play", str(failure)))
+
+
+@contextmanager
+def frame_source(plugins: PluginManager) -> Iterator[Frames]:
+    """Gives a function from an episode to the pictures that its records leave out, rendered by playing it again:
+    (copy, step) to frame, step 0 being the reset. Empty for an environment without pictures."""
+    with ExitStack() as stack:
+        benches = _Benches(plugins, stack)
+
+        def frames(episode: EpisodeRecord) -> dict[tuple[int, int], Frame]:
+            if episode.header.observation is None:
+                return {}
+            copies: dict[int, list[str]] = {0: []}
+            for step in episode.steps:
+                copies.setdefault(step.copy_index, []).append(step.action)
+            with benches.lend(plain_environment(episode.header.environment)) as bench:
+                return {
+                    (copy, number): observation.frame
+                    for copy, actions in copies.items()
+                    for number, (observation, _) in enumerate(bench.play(episode.header.seed, actions))
+                    if observation.frame is not None
+                }
+
+        yield frames
 
 
 def plain_environment(definition: dict[str, Any]) -> PluginSpec:

@@ -36,25 +36,30 @@ def curves(y_name: str, x_name: str, series: Mapping[str, Sequence[float]]) -> M
             f'<polyline class="line c{index % COLOURS}" points="{points}" stroke-dasharray="{dash}">'
             f"<title>{_escape(label)}</title></polyline>"
         )
-    return _svg(parts, f"{y_name} by {x_name}", _legend(list(series)))
+    return _svg(parts, f"{y_name} by {x_name}", _legend(list(enumerate(series))))
 
 
 def scatter(y_name: str, x_name: str, points: Sequence[tuple[str, float, float]], *, percent_y: bool = False) -> Markup:
     """(label, y, x) as dots on a logarithmic x axis; y is a share where `percent_y`."""
-    drawn = [(label, 100 * y if percent_y else y, x) for label, y, x in points if x > 0]
+    # A row keeps its colour where another one, without a place on this axis, is left out.
+    drawn = [(index, label, 100 * y if percent_y else y, x) for index, (label, y, x) in enumerate(points) if x > 0]
     if not drawn:
         return _svg([], f"{y_name} against {x_name}: nothing to draw")
-    logs = [math.log10(x) for _, _, x in drawn]
+    logs = [math.log10(x) for *_, x in drawn]
     x_range = (math.floor(min(logs)), max(math.ceil(max(logs)), math.floor(min(logs)) + 1))
-    axes = _Axes(x_range, (0, 100) if percent_y else (0, max(y for _, y, _ in drawn)), logarithmic=True)
+    top = 100 if percent_y else max(y for _, _, y, _ in drawn)
+    axes = _Axes(x_range, (0, top), logarithmic=True)
     parts = axes.parts(f"{x_name} (logarithmic)", f"{y_name}{', %' if percent_y else ''}")
-    for index, (label, y, x) in enumerate(drawn):
+    rings: dict[tuple[int, int], int] = {}
+    for index, label, y, x in drawn:
         across, up = axes.x(math.log10(x)), axes.y(y)
+        # Rows at the same place are rings around each other.
+        ring = rings[(round(across / 8), round(up / 8))] = rings.get((round(across / 8), round(up / 8)), -1) + 1
         parts.append(
-            f'<circle class="dot c{index % COLOURS}" cx="{across:.1f}" cy="{up:.1f}" r="6">'
-            f"<title>{_escape(label)}: {y:.0f} at {_short(x)}</title></circle>"
+            f'<circle class="{"ring" if ring else "dot"} c{index % COLOURS}" cx="{across:.1f}" cy="{up:.1f}" '
+            f'r="{5 + 4 * ring}"><title>{_escape(label)}: {y:.0f} at {_short(x)}</title></circle>'
         )
-    return _svg(parts, f"{y_name} against {x_name}", _legend([label for label, _, _ in drawn]))
+    return _svg(parts, f"{y_name} against {x_name}", _legend([(index, label) for index, label, *_ in drawn]))
 
 
 class _Axes:
@@ -101,10 +106,9 @@ def _ticks(low: float, high: float) -> list[float]:
     return [step * number for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _legend(labels: Sequence[str]) -> str:
+def _legend(labels: Sequence[tuple[int, str]]) -> str:
     items = "".join(
-        f'<li><span class="swatch c{index % COLOURS}"></span>{_escape(label)}</li>'
-        for index, label in enumerate(labels)
+        f'<li><span class="swatch c{index % COLOURS}"></span>{_escape(label)}</li>' for index, label in labels
     )
     return f'<ul class="legend">{items}</ul>'
 

@@ -8,24 +8,36 @@ an address, such as report.html#zork/swarm/0/12, which opens the page at it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lookalike_bench.publish.charts import curves
 from lookalike_bench.publish.pages import data_block, render, write_page
 from lookalike_bench.publish.tables import banners, signatures
 from lookalike_bench.records.schema import JudgementRecord, ProposalRecord, StepRecord
 from lookalike_bench.records.store import EpisodeRecord, Run
-from lookalike_bench.scoring.summary import TaskSummary, compare_success, summarise
+from lookalike_bench.scoring.results import TaskSummary
+from lookalike_bench.scoring.summary import compare_success, summarise
+
+if TYPE_CHECKING:
+    from lookalike_bench.types import Frame
 
 
-def write_report(run: Run, path: Path, *, title: str | None = None, back: str | None = None) -> None:
-    """Write the page. `back` is the address of the page that it belongs to, if any."""
+def write_report(
+    run: Run,
+    path: Path,
+    *,
+    title: str | None = None,
+    back: str | None = None,
+    frames: Callable[[EpisodeRecord], dict[tuple[int, int], Frame]] | None = None,
+) -> None:
+    """Write the page. `back` is the address of the page that it belongs to, if any; `frames` gives an episode's
+    pictures by (copy, step), which records leave out and a replay renders again."""
     summary = summarise(run)
     listed = ("task", "variant", "seed", "status")
     manifest = run.read_manifest()
-    episodes = [episode_data(episode) for episode in run.episodes()]
+    episodes = [episode_data(episode, frames(episode) if frames else {}) for episode in run.episodes()]
     page = render(
         "report.html",
         script="viewer.js",
@@ -49,12 +61,16 @@ def write_report(run: Run, path: Path, *, title: str | None = None, back: str | 
     write_page(path, page)
 
 
-def episode_data(episode: EpisodeRecord) -> dict[str, Any]:
-    """What the viewer shows of an episode."""
+def episode_data(episode: EpisodeRecord, frames: Mapping[tuple[int, int], Frame] | None = None) -> dict[str, Any]:
+    """What the viewer shows of an episode. Pictures that are alike are kept once."""
     header, end = episode.header, episode.end
     status = "interrupted" if end is None else "errored" if end.status == "errored" else (
         "success" if end.success else "no success"
     )  # fmt: skip
+    pictures: dict[str, int] = {}
+    shown_at = {
+        place: pictures.setdefault(_picture(frame), len(pictures)) for place, frame in sorted((frames or {}).items())
+    }
     return {
         "task": header.task,
         "variant": header.variant,
@@ -71,8 +87,22 @@ def episode_data(episode: EpisodeRecord) -> dict[str, Any]:
         "observation": header.observation.text if header.observation else "",
         "start": header.observation.score if header.observation else 0.0,
         "review": _judgement(header.review),
-        "steps": [_step(step) for step in episode.steps],
+        "pictures": list(pictures),
+        "picture": shown_at.get((0, 0)),
+        "steps": [{**_step(step), "picture": shown_at.get((step.copy_index, step.step))} for step in episode.steps],
     }
+
+
+def _picture(frame: Frame) -> str:
+    """A frame as the address of a PNG that stands in the page."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def score_curves(episodes: list[dict[str, Any]], task: TaskSummary) -> dict[str, list[float]]:

@@ -12,14 +12,9 @@ import re
 import textwrap
 from collections.abc import Iterator
 
+from lookalike_bench.scoring.results import Estimate, RunSummary, TaskSummary, VariantSummary
 from lookalike_bench.scoring.statistics import Difference
-from lookalike_bench.scoring.summary import (
-    Estimate,
-    RunSummary,
-    TaskSummary,
-    VariantSummary,
-    compare_success,
-)
+from lookalike_bench.scoring.summary import compare_success
 
 WIDTH = 118
 # C0 and C1 controls, and the marks that turn the direction of a line or hide in it.

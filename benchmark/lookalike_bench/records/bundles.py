@@ -38,6 +38,7 @@ MAXIMUM_SIZE = 256 * 1024**2
 MAXIMUM_RATIO = 200
 MAXIMUM_DEPTH = 12
 MAXIMUM_SEED = 2**31
+MAXIMUM_REWARD_MODELS = 64
 MAXIMUM_NUMBER = 1e15
 
 Include = Literal["actions", "judgements", "prompts"]
@@ -128,7 +129,8 @@ def _write_all(run: Run, submission: Submission, write: Callable[[BundleLine], N
                 if key is not None and key not in keys and run.reward_model_path(key).exists():
                     write(RewardModelLine(key=key, reward_model=RewardModel.load(run.reward_model_path(key))))
                     keys.add(key)
-                write(EpisodeHeader.model_validate(_without_paths(episode.header.model_dump(mode="json"))))
+                header = EpisodeHeader.model_validate(_without_paths(episode.header.model_dump(mode="json")))
+                write(header.model_copy(update={"review": None}) if submission.include == "actions" else header)
                 for step in episode.steps:
                     write(_reduced(step, submission.include))
                 write(EpisodeEnd.model_validate(_without_paths(episode.end.model_dump(mode="json"))))
@@ -171,6 +173,7 @@ def unpack(path: Path, folder: Path) -> tuple[Submission, Run]:
     submission: Submission | None = None
     writer: EpisodeWriter | None = None
     planned: set[tuple[str, str, int]] = set()
+    reward_models: set[str] = set()
     try:
         for number, line in _lines(path):
             if isinstance(line, Submission):
@@ -178,6 +181,11 @@ def unpack(path: Path, folder: Path) -> tuple[Submission, Run]:
                 planned = _planned(line.manifest, f"{path}:{number}")
                 run.write_manifest(line.manifest)
             elif isinstance(line, RewardModelLine):
+                if line.key in reward_models or len(reward_models) == MAXIMUM_REWARD_MODELS:
+                    raise RecordError(
+                        f"{path}:{number}: reward model {line.key!r} stands here twice, or is one too many"
+                    )
+                reward_models.add(line.key)
                 line.reward_model.save(run.reward_model_path(line.key))
             elif isinstance(line, EpisodeHeader):
                 key = (line.task, line.variant, line.seed)

@@ -119,12 +119,13 @@ class Run:
         return end
 
     def episode(self, task: str, variant: str, seed: int) -> EpisodeRecord | None:
-        """One episode, finished or interrupted; None if it was not begun."""
+        """One episode, finished or interrupted; None if it was not begun. Raises RecordError."""
         path = self.episode_path(task, variant, seed)
-        for found in (path, partial_path(path)):
-            if found.exists():
-                return read_episode(found)
-        return None
+        found = next((found for found in (path, partial_path(path)) if found.exists()), None)
+        episode = read_episode(found) if found else None
+        if episode is not None and episode.key != (task, variant, seed):
+            raise RecordError(f"{found}: it says that it is {'/'.join(map(str, episode.key))[:200]}")
+        return episode
 
     def episodes(self) -> Iterator[EpisodeRecord]:
         """Every episode with a file, interrupted ones too, in a fixed order."""

@@ -17,7 +17,7 @@ from lookalike_bench.reward_models.progress import TRIES, Progress
 RETURN_COST = 10.0
 """How many moves a player is sent back for a step that was passed over."""
 PATIENCE = 8
-"""How often the same advice is given in the same place."""
+"""How often the same advice is followed in the same place."""
 
 
 class Guide(Progress):
@@ -27,26 +27,33 @@ class Guide(Progress):
         super().__init__(outline)
         self.actions: tuple[str, ...] = ()
         self.distances: dict[int, tuple[float, str]] = {}
-        self.advised: Counter[tuple[int | None, str, int]] = Counter()
+        self.advice: tuple[int | None, str, int] | None = None
+        self.followed: Counter[tuple[int | None, str, int]] = Counter()
 
     def plan(self, actions: Sequence[str]) -> None:
         """Choose the step that is wanted, the ways to it, and the action to recommend; `actions` are what the
         environment lists."""
         self.actions = tuple(actions)
+        if self.advice is not None and self.last_key == self._key(self.advice[1]):
+            self.followed[self.advice] += 1
+        if self._choose_target() is None and self.abandoned:
+            # Nothing else is left to want: what was advised in vain gets another chance.
+            self.abandoned.clear()
+            self.followed.clear()
         while (target := self._choose_target()) is not None:
             self.target = target
             step = self.outline.steps[target]
             place = self.place_of(step)
             self.distances = {} if place is None else self.places.distances(place, max(self.front, target))
             action, reason = self._towards(step)
-            # The same advice in the same place, again and again, leads nowhere: want something else.
+            # Advice that was followed here again and again leads nowhere: want something else.
             advice = (self.here, action, target)
-            self.advised[advice] += 1
-            if self.advised[advice] <= (TRIES if place == self.here else PATIENCE):
-                self.next = (self.spelling(action), reason)
+            if self.followed[advice] < (TRIES if place == self.here else PATIENCE):
+                self.next, self.advice = (self.spelling(action), reason), advice
                 return
-            self.given_up.add(target)
-        self.target, self.distances, self.next = None, {}, (None, "beyond what the video shows")
+            self.abandoned.add(target)
+        self.target, self.distances, self.advice = None, {}, None
+        self.next = (None, "beyond what the video shows")
 
     def _choose_target(self) -> int | None:
         """The first step that is missing; one that was passed over only if the way back is short."""
@@ -109,9 +116,9 @@ class Guide(Progress):
         steps = self.outline.steps
         while position < target and not steps[position].is_way:
             position += 1
-        due = steps[position]
         if position > target:
             return None
+        due = steps[position]
         return position if self.place_of(due) == self.here and not (due.is_way and self.fails(due.key)) else None
 
     def _join(self, target: int) -> int | None:

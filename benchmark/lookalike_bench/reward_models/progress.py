@@ -54,8 +54,11 @@ class Progress:
         self.done = [False] * len(outline)
         self.moved_to: dict[int, int | None] = {}
         self.given_up: set[int] = set()
+        # Given up for having been advised in vain: unlike the others, not tried again for being near.
+        self.abandoned: set[int] = set()
         self.sought: set[int] = set()
         self.last_move: str | None = None
+        self.last_key = ""
         # By place and action: how often it was played, without doing a step, and without any effect.
         self.times: Counter[tuple[int | None, str]] = Counter()
         self.tries: Counter[tuple[int | None, str]] = Counter()
@@ -70,6 +73,7 @@ class Progress:
         """Take note of an action and the reply to it."""
         # 1. Where does the play stand now?
         reply, before, key = self.outline.sentences.read(text), self.here, self._key(action)
+        self.last_key = key
         self.here = self.places.arrive(reply, before, key)
         self.places.learn(before, key, self.here)
         if self.here != before:
@@ -170,6 +174,7 @@ class Progress:
             self.front = max(self.front, step.index + 1)
         # What failed for want of this step may work now.
         self.given_up = {other for other in self.given_up if other < index}
+        self.abandoned.clear()
         self.failed.clear()
         self.replies = {situation: reply for situation, reply in self.replies.items() if situation[0] != self.here}
 
@@ -233,7 +238,7 @@ class Progress:
         last = len(self.outline) - 1
         for index in range(start, last + 1):
             step = self.outline.steps[index]
-            if self.done[index] or index in self.given_up:
+            if self.done[index] or index in self.given_up or index in self.abandoned:
                 continue
             if index == last or step.milestone or (not step.is_way and step.weight > 0):
                 return index

@@ -14,8 +14,9 @@ from typing import Any
 
 from lookalike_bench.records.schema import Manifest
 from lookalike_bench.records.store import Run
+from lookalike_bench.scoring.results import RunSummary, VariantSummary
 from lookalike_bench.scoring.statistics import Difference, holm
-from lookalike_bench.scoring.summary import RunSummary, VariantSummary, compare_progress, compare_success, summarise
+from lookalike_bench.scoring.summary import compare_progress, compare_success, summarise
 
 ABSENT = "(absent)"
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,134 +21,10 @@ from lookalike_bench.errors import RecordError
 from lookalike_bench.records.schema import TaskEntry, UsageRecord
 from lookalike_bench.records.store import EpisodeRecord, Run
 from lookalike_bench.reward_models.model import RewardModel
-from lookalike_bench.scoring.diagnostics import Diagnostics, diagnose
-from lookalike_bench.scoring.statistics import (
-    Difference,
-    Interval,
-    bootstrap_mean,
-    holm,
-    paired_means,
-    paired_proportions,
-    wilson,
-)
+from lookalike_bench.scoring.diagnostics import diagnose
+from lookalike_bench.scoring.results import Estimate, Outcome, RunSummary, TaskSummary, VariantSummary
+from lookalike_bench.scoring.statistics import Difference, holm, paired_means, paired_proportions
 from lookalike_bench.tasks.schema import Expectation, Goal
-from lookalike_bench.tasks.variants import BUILT_IN_VARIANTS
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A mean with its 95 % interval; None where it cannot be had."""
-
-    mean: float | None
-    interval: Interval | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one scored episode ended."""
-
-    success: bool
-    progress: float
-    score: float
-    steps: int
-
-
-@dataclass(frozen=True)
-class VariantSummary:
-    """One row. `steps` is the mean over scored episodes, `steps_to_goal` over successful ones; `usage`, `seconds`
-    and `cost_usd` are totals over all that was played, errored episodes included: they were paid for."""
-
-    variant: str
-    method: str
-    player: str | None
-    critic: str | None
-    members: int
-    planned: int
-    errored: int
-    outcomes: dict[int, Outcome]
-    usage: UsageRecord
-    seconds: float
-    cost_usd: float | None
-    diagnostics: Diagnostics
-    reward_models: tuple[str, ...] = ()
-    handicaps: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    against_baseline: Difference | None = None
-    progress_against_baseline: Difference | None = None
-    adjusted_p: float | None = None
-
-    @property
-    def scored(self) -> int:
-        return len(self.outcomes)
-
-    @property
-    def missing(self) -> int:
-        """Planned, but neither scored nor errored."""
-        return self.planned - self.scored - self.errored
-
-    @cached_property
-    def success(self) -> Estimate:
-        successes = sum(outcome.success for outcome in self.outcomes.values())
-        return Estimate(successes / self.scored if self.scored else None, wilson(successes, self.scored))
-
-    @cached_property
-    def progress(self) -> Estimate:
-        values = [outcome.progress for outcome in self.outcomes.values()]
-        return Estimate(_mean(values), bootstrap_mean(values))
-
-    @property
-    def steps(self) -> float | None:
-        return _mean([outcome.steps for outcome in self.outcomes.values()])
-
-    @property
-    def steps_to_goal(self) -> float | None:
-        return _mean([outcome.steps for outcome in self.outcomes.values() if outcome.success])
-
-    @property
-    def tokens(self) -> int:
-        return self.usage.prompt_tokens + self.usage.completion_tokens
-
-    @property
-    def label(self) -> str:
-        """What must be said beside the row: that it is a control, which, or was given the solution."""
-        if self.method == "replay":
-            return "the human-authored solution, replayed: the ceiling"
-        if self.method == "independent":
-            return f"control: best of {self.members}, no critic, nothing shared"
-        if self.method == "retry":
-            return f"control: equal compute, one player with {self.members} tries at each step"
-        names = [who for who, name in (("player", self.player), ("critic", self.critic)) if name == "random"]
-        if names:
-            return f"control: random {' and '.join(names)}"
-        if self.variant in BUILT_IN_VARIANTS and self.variant not in ("baseline", "single", "swarm"):
-            return f"control: {BUILT_IN_VARIANTS[self.variant][0]}"
-        return ""
-
-
-@dataclass(frozen=True)
-class TaskSummary:
-    """A task's table. `demonstrations` says who played in the videos that the critics watched."""
-
-    task: str
-    hash: str
-    environment: str
-    stand_in_for: str | None
-    goal: str
-    max_steps: int | None
-    seeds: list[int]
-    variants: list[VariantSummary]
-    demonstrations: list[str] = field(default_factory=list)
-
-    def variant(self, name: str) -> VariantSummary | None:
-        return next((variant for variant in self.variants if variant.variant == name), None)
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    tasks: list[TaskSummary]
-
-    def task(self, name: str) -> TaskSummary:
-        return next(task for task in self.tasks if task.task == name)
 
 
 def summarise(run: Run) -> RunSummary:
@@ -333,10 +208,6 @@ def _sum(first: UsageRecord, second: UsageRecord) -> UsageRecord:
         cached_tokens=first.cached_tokens + second.cached_tokens,
         completion_tokens=first.completion_tokens + second.completion_tokens,
     )
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
 
 
 def _task_json(task: TaskSummary) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from lookalike_bench.videos.frames import VideoFrame
 from lookalike_bench.videos.video import Video
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lookalike_plugins.critics.clips import duration, frame_windows
+from lookalike_plugins.critics.clips import duration, frame_windows, is_whole
 from lookalike_plugins.critics.prompts import Prompts
 
 if TYPE_CHECKING:
@@ -116,6 +116,10 @@ class ModelCritic(RemoteModel, Critic):
     @abstractmethod
     def model(self) -> str:
         """The model's name."""
+
+    def counts_from_zero(self, video: Video) -> bool:
+        """Whether the model sees a window of a video as a video of its own, so that its times begin at 0."""
+        return not is_whole(video)
 
     @abstractmethod
     async def answer(self, system: str, parts: Sequence[Part], schema: dict[str, Any]) -> Answered:
@@ -230,7 +234,7 @@ class ModelCritic(RemoteModel, Critic):
         return question, self.cache.get(question)
 
     async def _windows(self, video: Video) -> AsyncIterator[tuple[float, list[Part]]]:
-        """What to show, a question at a time, each with the time at which it begins."""
+        """What to show, a question at a time, each with the second of the file that the model takes for 0."""
         if self.see == "video" or (self.see == "auto" and self.shows_video):
             length = await asyncio.to_thread(duration, video.path)
             end = min(video.end, length) if video.end is not None else length
@@ -240,7 +244,8 @@ class ModelCritic(RemoteModel, Critic):
                 # A last bit of a few seconds joins the window before it.
                 stop = end if end - stop < 0.1 * self.window else stop
                 whole = start == video.start and stop == end
-                yield start, [video if whole else replace(video, start=start, end=stop)]
+                shown = video if whole else replace(video, start=start, end=stop)
+                yield start if self.counts_from_zero(shown) else 0.0, [shown]
                 start = stop
             return
         windows = frame_windows(video, self.fps, self.frames)
@@ -258,13 +263,13 @@ def json_text(text: str) -> str:
 
 
 def _steps(outline: WrittenOutline, number: int, start: float, video: Video) -> list[OutlineStep]:
-    """The written steps in the form of a reward model. A model that counts from the beginning of what it was
-    shown, and not of the file, is set right."""
+    """The written steps in the form of a reward model; `start` is the second of the file that the model took for 0."""
     steps = []
     for step in outline.steps:
         if not step.action.strip():
             continue
-        time = step.time if step.time >= start else start + max(0.0, step.time)
+        # Not a number, or before the beginning: models write such times too.
+        time = start + step.time if step.time > 0 else start
         steps.append(
             OutlineStep(
                 cue=step.cue.strip(),
@@ -272,7 +277,7 @@ def _steps(outline: WrittenOutline, number: int, start: float, video: Video) -> 
                 outcome=step.outcome.strip(),
                 milestone=step.milestone.strip(),
                 weight=min(3.0, max(0.0, step.weight)),
-                time=round(max(video.start, time), 2),
+                time=round(min(max(video.start, time), video.end or 1e6), 2),
                 video=number,
             )
         )

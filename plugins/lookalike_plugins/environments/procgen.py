@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from lookalike_bench.errors import EnvironmentFailure, PluginError
 from lookalike_bench.plugins.environment import Environment
 from lookalike_bench.types import EnvironmentInfo, Observation
+
 from lookalike_plugins.environments.procgen_games import GAMES, Mode
 
 if TYPE_CHECKING:
     from lookalike_bench.types import Frame
 
-FRAMES_PER_SECOND = 15
 LONGEST_HOLD = 32
 WAIT = 4
 
@@ -40,6 +40,8 @@ class Procgen(Environment):
     moving, at most 32 frames, so that walking ends at a wall and a jump on the ground. Either way it ends with
     the episode, or when the score changes. Raises PluginError for arguments that do not exist.
     """
+
+    frames_per_second = 15
 
     def __init__(self, game: str, mode: Mode = "easy", hold: int | Literal["until-change"] = 1) -> None:
         if game not in GAMES:
@@ -127,9 +129,10 @@ class Procgen(Environment):
         return reward == 0
 
     def _observation(self) -> Observation:
+        limit = self.rules.frames
         ending = f" The level is {self._ended}." if self._ended else ""
         return Observation(
-            text=f"{self.game.capitalize()}, frame {self._frames} of {self.rules.frames}, score {self._score:g}.{ending}",
+            text=f"{self.game.capitalize()}, frame {self._frames} of {limit}, score {self._score:g}.{ending}",
             score=self._score,
             terminated=self._ended in ("complete", "over"),
             truncated=self._ended == "out of time",
@@ -243,7 +246,7 @@ def open_machine(game: str, mode: str, level: int, large: bool = False) -> Machi
             return Machine(ProcgenGym3Env(num=1, **settings))
         except ImportError as missing:
             try:
-                from procgen_gym import ProcgenVecEnv
+                from procgen_gym import ProcgenVecEnv  # type: ignore[import-not-found]
             except ImportError:
                 raise EnvironmentFailure(
                     f"procgen: the games cannot be loaded ({missing}). They come with the extra `procgen`: "

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import numpy as np
 from lookalike_bench.types import Request
 from numpy.typing import NDArray
 
-from lookalike_plugins.players.language_model import LanguageModel
 from lookalike_plugins.players.word_grammar import WordGrammar
+
+
+class Speller(Protocol):
+    """What a writer needs of a language model: which token ends a turn, and what tokens spell."""
+
+    end_of_turn: int
+
+    def decode(self, tokens: Sequence[int]) -> str: ...
 
 
 def draw(scores: NDArray[np.float64], temperature: float, random: np.random.Generator) -> int:
@@ -27,7 +37,7 @@ temperature above 1, the many thousands of unlikely tokens would otherwise make 
 class Writer:
     """One answer as it grows: one line, freely or in words of a grammar, ended by the model or by `max_tokens`."""
 
-    def __init__(self, request: Request, model: LanguageModel, grammar: WordGrammar | None) -> None:
+    def __init__(self, request: Request, model: Speller, grammar: WordGrammar | None) -> None:
         self.tokens: list[int] = []
         self._request, self._model, self._grammar = request, model, grammar
         self._random = np.random.default_rng(request.seed)

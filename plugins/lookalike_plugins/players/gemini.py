@@ -18,7 +18,7 @@ from lookalike_bench.plugins.player import Player
 from lookalike_bench.types import Completion, Message, Request
 
 from lookalike_plugins.gemini_api import DEFAULT_MODEL, GeminiError, GeminiModel
-from lookalike_plugins.players.openai import action_schema, action_text, find_choice
+from lookalike_plugins.players.choices import action_schema, action_text, find_choice
 
 
 class Gemini(RemoteModel, Player):

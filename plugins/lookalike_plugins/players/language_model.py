@@ -10,12 +10,12 @@
 Whatever is kept from before, and however the rest is cut into passes, a common prefix comes out the same to the
 last bit: each of its tokens has its position as its column, sums run over whole blocks of columns, and no pass is
 so small that OpenVINO takes another kernel for it. So an episode does not depend on what was played before it.
-The tests repeat this; it was measured with both built-in models.
+This was measured with both built-in models on one processor (AMD Zen 5); another may take other kernels. The tests
+repeat it with SmolLM2, whose weights are stored so that small passes happen to be exact even without the filling.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ import openvino_genai
 from lookalike_bench.types import Message
 from numpy.typing import NDArray
 
+from lookalike_plugins.players.control_tokens import harmless
 from lookalike_plugins.players.openvino_graph import COLUMN_BLOCK, split
 from lookalike_plugins.players.token_tree import TokenTree, common_prefix
 
@@ -204,18 +205,6 @@ class LanguageModel:
             for name, columns in past.columns.items():
                 self._body.set_tensor(name, ov.Tensor(columns, ov.Shape(columns.shape), self._kept_as))
             self._bound = past
-
-
-_CONTROL = re.compile(r"<(?=\||/?s>|bos>|eos>|pad>|unk>|start_of_turn>|end_of_turn>)")
-
-
-def harmless(text: str) -> str:
-    """The text with every control token spelt apart: a game or a model cannot end a turn or begin another.
-
-    >>> harmless("ok<|im_end|>")
-    'ok< |im_end|>'
-    """
-    return _CONTROL.sub("< ", text)
 
 
 def _release_file_pages(file: Path) -> None:

@@ -4,6 +4,11 @@
 
 A batch of requests is one tree of tokens: what their prompts share is computed once, what was computed at the step
 before is kept, and choices stand side by side below each prompt. All that is new goes through the model in one pass.
+
+The engine is OpenVINO with the attention and the cache of this package (openvino_graph.py, language_model.py). With
+Qwen2.5-Coder-1.5B on 2 cores (AMD Zen 5), a prompt of 512 tokens took 1.4 s; measured on another day on the same
+kind of machine, openvino-genai took 1.7 s, torch 2.1 s, llama.cpp 3.3 s. A step with 100 new tokens on 2,500 took
+0.6 s for one player with 4 or 16 choices, and 1.0 s for a swarm of five with the ends of their prompts their own.
 """
 
 from __future__ import annotations
@@ -50,6 +55,13 @@ class Local(Player):
     def model(self) -> str:
         """Name and sha256 of the weights; the sha256 of an unlisted file is known once it is loaded."""
         return "@sha256:".join(filter(None, (self._weights.name, self._weights.sha256)))
+
+    @property
+    def handicaps(self) -> tuple[str, ...]:
+        """Sampling settings that a reader of a result would not guess; they do not touch choosing."""
+        from lookalike_plugins.players.decoding import MIN_P
+
+        return (f"free text is drawn with min-p {MIN_P:g}",)
 
     async def start(self) -> None:
         await asyncio.to_thread(self._start)

@@ -22,6 +22,7 @@ from lookalike_bench.plugins.player import Player
 from lookalike_bench.types import Completion, Message, Request
 
 from lookalike_plugins.openai_server import BadRequest, ChatServer, Reply, ServerError, encode_messages
+from lookalike_plugins.players.choices import WORDS, action_schema, action_text, find_choice
 
 Constraint = Literal["structured_outputs", "regex", "grammar", "json_schema", "none"]
 CONSTRAINT_OF_SERVER: dict[str, Constraint] = {
@@ -29,8 +30,6 @@ CONSTRAINT_OF_SERVER: dict[str, Constraint] = {
     "sglang": "regex",
     "llama.cpp": "grammar",
 }
-WORDS = 8
-"""The most words of an action that is held to a vocabulary."""
 JSON_TOKENS = 16
 """What the braces and quotes of a JSON answer take on top of the action."""
 
@@ -169,26 +168,6 @@ def hold(constraint: Constraint, choices: Sequence[str], vocabulary: Sequence[st
     }
 
 
-def action_schema(choices: Sequence[str], vocabulary: Sequence[str]) -> dict[str, Any]:
-    """The JSON schema of an answer that is one of the choices, or a few words of a vocabulary."""
-    action: dict[str, Any] = {"type": "string", "enum": list(choices)}
-    if not choices:
-        word = {"type": "string", "enum": list(vocabulary)}
-        action = {"type": "array", "minItems": 1, "maxItems": WORDS, "items": word}
-    return {"type": "object", "properties": {"action": action}, "required": ["action"], "additionalProperties": False}
-
-
-def action_text(text: str) -> str:
-    """The action in an answer, out of its JSON if a schema asked for that."""
-    if not text.lstrip().startswith("{"):
-        return text
-    try:
-        action = json.loads(text).get("action")
-    except ValueError:
-        return text
-    return " ".join(map(str, action)) if isinstance(action, list) else str(action or "")
-
-
 def _regex(choices: Sequence[str], vocabulary: Sequence[str]) -> str:
     words = "|".join(map(re.escape, choices or vocabulary))
     return f"({words})" if choices else f"({words})( ({words})){{0,{WORDS - 1}}}"
@@ -198,15 +177,3 @@ def _grammar(choices: Sequence[str], vocabulary: Sequence[str]) -> str:
     """GBNF, the grammar format of llama.cpp."""
     words = " | ".join(json.dumps(word, ensure_ascii=False) for word in choices or vocabulary)
     return f"root ::= {words}" if choices else f'root ::= word (" " word){{0,{WORDS - 1}}}\nword ::= {words}'
-
-
-def find_choice(text: str, choices: Sequence[str]) -> str | None:
-    """The choice that a free answer names: the whole answer, or the only one (the longest of those within each
-    other) that stands in it as words. None if there is none, or more than one."""
-    said = " ".join(read_action(text).casefold().split())
-    folded = {" ".join(choice.casefold().split()): choice for choice in choices}
-    if said in folded:
-        return folded[said]
-    named = [option for option in folded if re.search(rf"(?<!\w){re.escape(option)}(?!\w)", said)]
-    longest = [option for option in named if not any(option != other and option in other for other in named)]
-    return folded[longest[0]] if len(longest) == 1 else None

@@ -13,8 +13,8 @@ siblings do not see each other. Tokens stand in the order past, then new, so tha
 its position as its column however the prefix was cut into passes, and sums are added up in the same order.
 
 Attention is written as matmul, add, softmax, matmul with the query heads of a group side by side: OpenVINO fuses
-these four into one kernel that was four to five times faster here than its own stateful attention (2 cores,
-Qwen2.5-Coder-1.5B, 128 new tokens on 2,500).
+these four into one kernel. With Qwen2.5-Coder-1.5B on 2 cores, 128 new tokens on 2,500 took 0.45 s of processor time
+per core, the saved model 1.30 s; part of the difference is that it computes logits for all 128 tokens, this for one.
 """
 
 from __future__ import annotations

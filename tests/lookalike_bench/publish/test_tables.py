@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from lookalike_bench.publish.tables import WIDTH, count_text, estimate_text, percent, render_run
-from lookalike_bench.scoring.summary import Estimate, summarise
+from lookalike_bench.scoring.results import Estimate
+from lookalike_bench.scoring.summary import summarise
 
 from tests.lookalike_bench.records_fixture import make_run
 
@@ -26,7 +27,7 @@ def test_the_text_says_what_there_is_and_what_is_missing(tmp_path: Path) -> None
     text = render_run(summarise(run))
     assert "STAND-IN: this is corridor, not zork" in text
     assert "the demonstration is scripted" in text
-    assert "replay: the human-authored solution, replayed" in text
+    assert "replay: the recorded solution, replayed: the ceiling" in text
     assert "independent: control: best of 3" in text
     assert "swarm: 1 of 3 episodes were not finished" in text
     assert "swarm: ignores the reward:" in text

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from lookalike_bench.errors import RecordError
 from lookalike_bench.records.store import Run
-from lookalike_bench.scoring.summary import RunSummary, check_expectations, compare_success, summarise, to_json
+from lookalike_bench.scoring.results import RunSummary
+from lookalike_bench.scoring.summary import check_expectations, compare_success, summarise, to_json
 
 from tests.lookalike_bench.records_fixture import make_run
 

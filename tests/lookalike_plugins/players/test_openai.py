@@ -13,7 +13,8 @@ import pytest
 from lookalike_bench.engine.remote import Transport
 from lookalike_bench.errors import PlayerFailure, PluginError
 from lookalike_bench.types import Completion, Message, Request, Usage
-from lookalike_plugins.players.openai import OpenAI, find_choice
+from lookalike_plugins.players.choices import find_choice
+from lookalike_plugins.players.openai import OpenAI
 
 from tests.loopback_server import Answer, LoopbackServer, chat_answer, chat_protocol
 

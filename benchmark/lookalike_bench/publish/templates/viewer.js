@@ -57,9 +57,9 @@
 
   // Only the list moves: the page itself stays where the reader is.
   function scrollToStep(button) {
-    const list = byId("steps"), top = button.offsetTop - list.offsetTop;
-    if (top < list.scrollTop || top + button.offsetHeight > list.scrollTop + list.clientHeight)
-      list.scrollTop = top - list.clientHeight / 2;
+    const list = byId("steps"), frame = list.getBoundingClientRect(), place = button.getBoundingClientRect();
+    if (place.top < frame.top || place.bottom > frame.bottom)
+      list.scrollTop += place.top - frame.top - frame.height / 2;
   }
 
   function emptyView(data) {
@@ -74,11 +74,11 @@
       element("h3", "Step " + step.step + (step.copy ? ", copy " + step.copy : "") + ": " + step.action),
       element("p", data.task + ", " + data.variant + ", seed " + data.seed + ": " + data.status +
         (data.error ? ": " + data.error : ""), { class: "quiet" }),
-      element("h3", "Seen before it"), element("pre", before ? before.text : data.observation),
+      element("h3", "Seen before it"), ...seen(data, before ? before.picture : data.picture, before ? before.text : data.observation),
     ];
     if (advice) parts.push(...judgementView("The critic's advice" + (data.reveal === "none" ? " (not shown)" : ""), advice));
     parts.push(element("h3", "Proposed"), proposals(data, step));
-    parts.push(element("h3", "What came of it"), element("pre", step.text));
+    parts.push(element("h3", "What came of it"), ...seen(data, step.picture, step.text));
     const facts = [["score", step.score], ["seconds", step.seconds.toFixed(2)], ["state", step.digest]];
     if (step.milestones.length) facts.push(["milestones", step.milestones.join(", ")]);
     if (step.ended.length) facts.push(["episode", step.ended.join(", ")]);
@@ -87,6 +87,14 @@
     if (step.choices.length) parts.push(folded("Chosen among " + step.choices.length, [element("pre", step.choices.join("\n"))]));
     if (step.told.length) parts.push(folded("Told to the players at this step (memory and feedback stand in it)",
       step.told.flatMap(([role, content]) => [element("p", role, { class: "quiet" }), element("pre", content)])));
+    return parts;
+  }
+
+  function seen(data, picture, text) {
+    const parts = [];
+    if (picture !== null && picture !== undefined)
+      parts.push(element("img", null, { src: data.pictures[picture], alt: "the screen", class: "frame" }));
+    if (text || !parts.length) parts.push(element("pre", text));
     return parts;
   }
 

@@ -20,9 +20,8 @@ import numpy as np
 from lookalike_plugins.critics.seeing.motion import camera_shift, fine_shift
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lookalike_bench.types import Frame
+    from numpy.typing import NDArray
 
     Track = NDArray[np.float64]
 
@@ -37,32 +36,44 @@ STILL = 0.25
 @dataclass(frozen=True, slots=True)
 class Situation:
     """A demonstrated frame that a picture resembles: its index among all frames, its video, how many actions
-    were still to come there, and the distance between the pictures."""
+    were still to come there, the distance between the pictures, and whether it is the one that was due next."""
 
     index: int
     video: int
     remaining: float
     distance: float
+    due: bool
 
 
 @dataclass(frozen=True)
 class Demonstrated:
-    """All frames of all videos, in order. `views` (n, 3072) are pictures of 32 x 32 as floats; `video` (n,) and
-    `remaining` (n,) say where each stands; `moves` (n, 2) what was done next; `familiar` is the distance up to
+    """All frames of all videos, in order.
+
+    `views` (n, 3072) are pictures of 32 x 32 as floats; `video` (n,) and
+    `remaining` (n,) say where each stands; `moves` (n, 2) what was done next, and `meant` (n, 2) the same
+    with pauses filled in; `familiar` is the distance up to
     which a picture is one of these."""
 
     views: NDArray[np.float32]
     video: NDArray[np.int64]
     remaining: NDArray[np.float64]
     moves: NDArray[np.float64]
+    meant: NDArray[np.float64]
     familiar: float
     frames_per_action: int
+
+    @property
+    def way(self) -> tuple[float, float]:
+        """Where the way led on the whole, (down, right), 10 long."""
+        mean = self.meant.mean(axis=0)
+        down, right = 10 * mean / max(float(np.hypot(*mean)), 1e-6)
+        return float(down), float(right)
 
     def recognise(self, frame: Frame, after: Situation | None = None) -> Situation | None:
         """The situation that a picture shows. With the one before it, `after`, its own video's next frames are
         tried first, so that a place visited twice is not taken for its first visit."""
         distances = self.distances(frame)
-        index = int(np.argmin(distances))
+        index, was_due = int(np.argmin(distances)), False
         if distances[index] > self.familiar:
             return None
         if after is not None:
@@ -73,8 +84,9 @@ class Demonstrated:
             if len(near):
                 later = int(near[np.argmin(distances[near] + 0.05 * np.abs(near - due))])
                 if distances[later] <= max(1.25 * distances[index], distances[index] + 2):
-                    index = later
-        return Situation(index, int(self.video[index]), float(self.remaining[index]), float(distances[index]))
+                    index, was_due = later, True
+        video, remaining = int(self.video[index]), float(self.remaining[index])
+        return Situation(index, video, remaining, float(distances[index]), was_due)
 
     def distances(self, frame: Frame) -> NDArray[np.float32]:
         """Root mean square difference to each frame, in levels of 255."""
@@ -93,7 +105,10 @@ def view(frame: Frame) -> NDArray[np.float32]:
 
 
 def remember(
-    videos: Sequence[NDArray[np.uint8]], speeds: Sequence[NDArray[np.float64]], follows: bool, frames_per_action: int
+    videos: Sequence[NDArray[np.uint8]],
+    speeds: Sequence[NDArray[np.float64]],
+    follows: bool,
+    frames_per_action: int,
 ) -> Demonstrated:
     """Keep the videos as situations, each with what the player did in the time of one action after it. `speeds`
     are the player's (down, right) in pixels a frame."""
@@ -102,11 +117,12 @@ def remember(
     # A usual move in each direction: a fall is faster than a walk, and no reason to overlook the walk.
     usual = np.maximum(np.percentile(np.abs(np.concatenate(speeds)), 85, axis=0) * frames_per_action, 1.0)
     moves = [_moves(speed, usual, follows, frames_per_action) for speed in speeds]
+    meant = np.concatenate([_meant(move) for move in moves])
     video = np.concatenate([np.full(len(frames), number) for number, frames in enumerate(videos)])
     remaining = np.concatenate([np.arange(len(frames), 0, -1) / frames_per_action for frames in videos])
     views = np.array([view(frame) for frames in videos for frame in frames])
-    learned = Demonstrated(views, video, remaining, np.concatenate(moves), 0.0, frames_per_action)
-    return Demonstrated(views, video, remaining, np.concatenate(moves), _familiar(learned, videos), frames_per_action)
+    learned = Demonstrated(views, video, remaining, np.concatenate(moves), meant, 0.0, frames_per_action)
+    return Demonstrated(views, video, remaining, np.concatenate(moves), meant, _familiar(learned, videos), frames_per_action)
 
 
 def _moves(
@@ -121,15 +137,25 @@ def _moves(
         moves[:, 0] = -1.0 * (leapt[until] > leapt[:-1])
     moves[np.abs(moves) < STILL] = 0.0
     if follows:
-        # Standing still shows nothing but that time passed: what comes after it is what was meant.
-        for time in reversed(range(len(moves) - 1)):
-            if not moves[time].any():
-                moves[time] = moves[time + 1]
-    for time in range(1 if follows else max(1, len(moves) - frames), len(moves)):
-        # The goal stops the film, not the player.
-        if not moves[time].any():
-            moves[time] = moves[time - 1]
+        # Who stands still right after walking was stopped by a wall, and goes on pressing.
+        for time in range(1, len(moves)):
+            earlier = moves[max(0, time - frames) : time, 1]
+            if not moves[time].any() and earlier.any():
+                moves[time, 1] = earlier[np.nonzero(earlier)[0][-1]]
     return moves
+
+
+def _meant(moves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Moves with those filled in where the player stood still: with what it did next, or, where the film ends, with
+    what it did last. Standing still shows only that time passed, and the goal stops the film, not the player."""
+    meant = moves.copy()
+    for time in reversed(range(len(meant) - 1)):
+        if not meant[time].any():
+            meant[time] = meant[time + 1]
+    for time in range(1, len(meant)):
+        if not meant[time].any():
+            meant[time] = meant[time - 1]
+    return meant
 
 
 def _pressed(speeds: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
@@ -144,6 +170,9 @@ def _pressed(speeds: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]
         for speed in speeds:
             sideways = np.concatenate([[0.0], speed[:, 1]])
             pressed = (sideways[1:] - (1 - share) * sideways[:-1]) / share
+            # A wall stops a player at once, whatever is pressed.
+            stopped = (sideways[1:] == 0) & (sideways[:-1] != 0)
+            pressed[stopped] = np.roll(pressed, 1)[stopped]
             tried.append(np.stack([speed[:, 0], pressed], axis=1))
         sizes = np.abs(np.concatenate(tried)[:, 1])
         usual = max(float(np.percentile(sizes, 85)), 1e-6)
@@ -173,7 +202,8 @@ def leaps(speeds: NDArray[np.float64]) -> NDArray[np.bool_]:
     """The frames in which the player took off: it was not rising, and suddenly rises."""
     rising = -speeds[:, 0]
     before = np.concatenate([[0.0], rising[:-1]])
-    return (rising > LEAP) & (rising - before > LEAP)
+    result: NDArray[np.bool_] = (rising > LEAP) & (rising - before > LEAP)
+    return result
 
 
 def _familiar(learned: Demonstrated, videos: Sequence[NDArray[np.uint8]]) -> float:

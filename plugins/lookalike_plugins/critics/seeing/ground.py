@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lookalike_bench.types import Frame
+    from numpy.typing import NDArray
 
     Track = NDArray[np.float64]
 
@@ -122,7 +121,8 @@ def _trodden(video: NDArray[np.uint8], track: Track, frames: int) -> NDArray[np.
     shown, count = _palette(video[0])
     share = {tuple(colour): number / count.sum() for colour, number in zip(shown, count, strict=True)}
     usual = np.array([share.get(tuple(colour), 0.0) for colour in colours])
-    return colours[times / times.sum() > OFTEN * usual]
+    trodden: NDArray[np.float64] = colours[times / times.sum() > OFTEN * usual]
+    return trodden
 
 
 def _stride(tracks: Sequence[Track], frames: int) -> tuple[float, bool]:
@@ -160,7 +160,7 @@ def _palette(frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The colours of a picture in 16 steps a channel, and how many pixels have each."""
     index = (frame // (256 // STEPS)).reshape(-1, 3)
     colours, count = np.unique(index, axis=0, return_counts=True)
-    return (colours + 0.5) * (256 / STEPS), count
+    return ((colours + 0.5) * (256 / STEPS)).astype(np.float64), count
 
 
 def _distance(colours: NDArray[np.float64], to: NDArray[np.float64]) -> NDArray[np.float64]:

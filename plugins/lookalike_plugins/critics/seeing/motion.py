@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lookalike_bench.types import Frame
+    from numpy.typing import NDArray
 
 WORDS = {
     "left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0), "jump": (-1, 0),

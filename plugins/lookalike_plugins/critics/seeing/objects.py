@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lookalike_bench.types import Frame
+    from numpy.typing import NDArray
 
 LEVELS = 8
 """Colours are told apart in 8 steps a channel: 512 colour codes."""
@@ -65,7 +64,7 @@ def find_objects(videos: Sequence[NDArray[np.uint8]]) -> Objects:
     total = sum(len(video) for video in moving)
     found = (compact / total > PRESENT) & (compact / np.maximum(present, 1) > 0.9)
     distance = np.median(np.nan_to_num(np.array(travel)), axis=0)
-    moved = found & (distance > MOVED)
+    moved: NDArray[np.bool_] = found & (distance > MOVED)
     follows = not moved.any()
     if follows:
         return Objects(found, np.zeros(512, np.bool_), True)

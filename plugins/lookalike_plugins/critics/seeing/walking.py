@@ -16,9 +16,8 @@ from lookalike_plugins.critics.seeing.motion import direction
 from lookalike_plugins.critics.seeing.planner import Floor, room_for
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from lookalike_bench.types import Frame
+    from numpy.typing import NDArray
 
     Point = tuple[float, float]
 
@@ -41,7 +40,7 @@ class Walker:
     ) -> NDArray[np.float64]:
         """Take in a picture, after `action`; how many actions remain with each of `actions` as the next."""
         kinds = self.ground.kinds(frame)
-        things = _things(kinds == THING)
+        things = heaps(kinds == THING)
         missing = [old for old in self.things if all(_apart(old, new) > 3 for new in things)]
         # What the player stands on is only hidden.
         hidden = [old for old in missing if _apart(old, player) <= 7]
@@ -98,14 +97,15 @@ class Walker:
             cells = _blurred(solid)[np.ix_(np.round(rows).astype(int), np.round(columns).astype(int))] > 0.5
             floor = Floor(~cells, moves, 1)
             at = (player[0] // stride, player[1] // stride)
-            target, touch = tuple((t - p) / stride + a for t, p, a in zip(target, player, at, strict=True)), 0.6
+            target = ((target[0] - player[0]) / stride + at[0], (target[1] - player[1]) / stride + at[1])
+            touch = 0.6
         place = floor.nearest(at)
         if place is None:
             return np.full(len(moves), np.inf)
         return floor.steps_to(target, touch)[:, place]
 
 
-def _things(mask: NDArray[np.bool_]) -> list[Point]:
+def heaps(mask: NDArray[np.bool_]) -> list[Point]:
     """The middles of heaps of at least four pixels."""
     from scipy.ndimage import center_of_mass, label
 

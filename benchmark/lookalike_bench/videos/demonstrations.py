@@ -1,0 +1,150 @@
+"""Demonstrations: recorded play as a small file, which can be checked step by step and rendered as a video.
+
+    demonstration = read_demonstration(Path("demonstrations/procgen/maze-3.json"))
+    check_demonstration(demonstration, environment)          # raises VideoError at the step where it diverges
+    video = render_demonstration(demonstration, environment)
+
+    {"environment": {"plugin": "procgen", "game": "maze", "mode": "easy", "hold": 1}, "seed": 3,
+     "origin": "searched", "made": "breadth-first search over snapshots", "actions": ["up", "up", "left"],
+     "digests": ["5f0c11d2", "91b4a1c0", "0c53e2aa"]}
+
+`digests` are the beginnings of the environment's digest after each action: with them a replay is exact or fails.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lookalike_bench.errors import VideoError
+from lookalike_bench.plugins.environment import Environment, Walkthrough
+from lookalike_bench.tasks.assets import cache_directory
+from lookalike_bench.tasks.schema import PluginSpec
+from lookalike_bench.types import Observation
+from lookalike_bench.videos import pictures
+from lookalike_bench.videos.video import Video
+
+if TYPE_CHECKING:
+    from lookalike_bench.types import Frame
+
+DIGITS = 8
+"""Digits of a digest that a demonstration keeps."""
+
+Origin = Literal["human", "scripted", "searched"]
+
+
+@runtime_checkable
+class Filmed(Protocol):
+    """An environment whose play can be filmed."""
+
+    frames_per_second: int
+
+    def film(self, seed: int, actions: Iterable[str]) -> Iterator[Frame]:
+        """Play, and give every picture as a person would see it."""
+
+
+class Demonstration(BaseModel):
+    """Recorded play. `origin` says who played, `made` how; `times` are seconds since the beginning, one for each
+    action, where a person played."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    environment: PluginSpec
+    seed: int = Field(ge=0)
+    origin: Origin
+    made: str = ""
+    actions: list[str] = Field(min_length=1)
+    digests: list[str] = Field(default_factory=list)
+    times: list[float] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _one_for_each_action(self) -> Demonstration:
+        for name in ("digests", "times"):
+            values = getattr(self, name)
+            if values and len(values) != len(self.actions):
+                raise ValueError(f"{len(values)} {name} for {len(self.actions)} actions")
+        return self
+
+    def walkthrough(self) -> Walkthrough:
+        return Walkthrough(self.actions, self.seed, self.origin, self.made)
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+
+def read_demonstration(path: Path) -> Demonstration:
+    """Read a demonstration. Raises VideoError."""
+    try:
+        return Demonstration.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in fault["loc"]) or "the file"
+        raise VideoError(
+            f"{path}: {place}: {fault['msg']}: "
+            "expected environment, seed, origin (human, scripted or searched) and actions"
+        ) from error
+
+
+def record(
+    environment: Environment, spec: PluginSpec, seed: int, actions: list[str], origin: Origin, made: str
+) -> Demonstration:
+    """Play the actions and keep them with the digests that they lead to."""
+    environment.reset(seed)
+    digests = []
+    for action in actions:
+        environment.step(action)
+        digests.append(environment.digest()[:DIGITS])
+    return Demonstration(environment=spec, seed=seed, origin=origin, made=made, actions=actions, digests=digests)
+
+
+def check_demonstration(demonstration: Demonstration, environment: Environment) -> Observation:
+    """Play it again, and give what it ends with. Raises VideoError that names the step where it diverges."""
+    observation = environment.reset(demonstration.seed)
+    name, count = environment.info.name, len(demonstration.actions)
+    for number, action in enumerate(demonstration.actions, start=1):
+        if observation.terminated or observation.truncated:
+            raise VideoError(f"{name}, seed {demonstration.seed}: the replay ended before step {number} of {count}")
+        observation = environment.step(action)
+        if demonstration.digests and environment.digest()[:DIGITS] != demonstration.digests[number - 1]:
+            raise VideoError(
+                f"{name}, seed {demonstration.seed}: the replay diverges at step {number} of {count} ({action!r}): "
+                "the environment is not in the state that was recorded; is it the same game and version?"
+            )
+    return observation
+
+
+def render_demonstration(
+    demonstration: Demonstration, environment: Environment, start: int = 0, stop: int | None = None
+) -> Video:
+    """The video of a demonstration's actions `start` to `stop` (not included), checked and rendered unless it is in
+    the cache. `environment` is one made from the demonstration's own spec. Raises VideoError."""
+    if not isinstance(environment, Filmed):
+        from lookalike_bench.videos.walkthroughs import render_walkthrough
+
+        return render_walkthrough(environment, demonstration.walkthrough(), start, stop)
+    if start:
+        raise VideoError(f"{environment.info.name}: a demonstration of pictures is shown from its beginning, start: 0")
+    actions = demonstration.actions[:stop]
+    identity = [environment.info.fingerprint, demonstration.seed, actions, pictures.VERSION]
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+    path = cache_directory() / "videos" / f"{environment.info.name}-{demonstration.seed}-{key}.mp4"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            check_demonstration(demonstration, environment)
+            film = environment.film(demonstration.seed, actions)
+            pictures.write_pictures(film, path, environment.frames_per_second)
+    return Video(path, hashlib.sha256(path.read_bytes()).hexdigest(), demonstration.origin)

@@ -1,0 +1,179 @@
+"""What the critic of pixels learned from videos, and how it is kept in a reward model.
+
+    known = learn([read_film(video) for video in videos], frames_per_action=4)
+    reward_model.arrays = known.arrays()
+    known = Knowledge.of(reward_model)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from lookalike_bench.errors import CriticFailure, VideoError
+from lookalike_bench.reward_models.model import OutlineStep, RewardModel
+from lookalike_bench.videos.frames import read_frames
+
+from lookalike_plugins.critics.seeing.crossing import Crossing, learn_crossing
+from lookalike_plugins.critics.seeing.demonstrated import Demonstrated, remember, walking_speeds, world_speeds
+from lookalike_plugins.critics.seeing.ground import Ground, learn_ground
+from lookalike_plugins.critics.seeing.heading import Heading, learn_heading
+from lookalike_plugins.critics.seeing.objects import Objects, find_objects
+from lookalike_plugins.critics.seeing.words import describe
+
+if TYPE_CHECKING:
+    from lookalike_bench.types import Frame
+    from lookalike_bench.videos.video import Video
+    from numpy.typing import NDArray
+
+FRAMES_PER_SECOND = 15.0
+SIDE = 64
+"""Pictures are looked at in 64 x 64, as the games draw them for a player."""
+MOST_FRAMES = 6000
+"""Frames of a video that are remembered: 7 minutes of play."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A video's frames, 15 a second: (n, 64, 64, 3), and in grey (n, 256, 256)."""
+
+    frames: NDArray[np.uint8]
+    large: NDArray[np.uint8]
+
+
+def read_film(video: Video) -> Film:
+    """Read a video whole. Raises VideoError."""
+    frames: list[Frame] = []
+    large: list[NDArray[np.uint8]] = []
+    for sampled in read_frames(video, fps=FRAMES_PER_SECOND, changed_only=False):
+        if len(frames) >= MOST_FRAMES:
+            break
+        frames.append(small(sampled.image))
+        large.append(resized(sampled.image, 4 * SIDE).mean(axis=2).astype(np.uint8))
+    if not frames:
+        raise VideoError(f"{video.path}: there is no frame to watch")
+    return Film(np.array(frames), np.array(large))
+
+
+def small(image: Frame) -> Frame:
+    return resized(image, SIDE)
+
+
+def resized(image: Frame, side: int) -> Frame:
+    """A picture as a square of `side` pixels: of each of its cells the pixel in the middle, as the games draw."""
+    height, width = image.shape[:2]
+    rows = ((np.arange(side) + 0.5) * height / side).astype(int)
+    columns = ((np.arange(side) + 0.5) * width / side).astype(int)
+    return image[np.ix_(rows, columns)]
+
+
+PARTS: dict[str, type] = {
+    "objects": Objects,
+    "ground": Ground,
+    "crossing": Crossing,
+    "heading": Heading,
+    "demonstrated": Demonstrated,
+}
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What was learned, as it is kept in a reward model's arrays."""
+
+    objects: Objects
+    ground: Ground
+    crossing: Crossing
+    heading: Heading
+    demonstrated: Demonstrated
+
+    def arrays(self) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        for part in PARTS:
+            kept |= {f"{part}.{name}": np.asarray(value) for name, value in asdict(getattr(self, part)).items()}
+        # Views are whole numbers but for a fraction: a byte each is enough.
+        kept["demonstrated.views"] = np.round(kept["demonstrated.views"]).astype(np.uint8)
+        return kept
+
+    @classmethod
+    def of(cls, reward_model: RewardModel) -> Knowledge:
+        """Raises CriticFailure if the reward model was not made by this critic."""
+        parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
+        for name, array in reward_model.arrays.items():
+            part, _, field = name.partition(".")
+            if part in parts:
+                parts[part][field] = array.item() if array.ndim == 0 else array
+        try:
+            parts["demonstrated"]["views"] = parts["demonstrated"]["views"].astype(np.float32)
+            return cls(*(made(**parts[part]) for part, made in PARTS.items()))
+        except (KeyError, TypeError) as error:
+            raise CriticFailure(f"frames: the reward model lacks what was learned from pictures ({error})") from None
+
+    def rules(self) -> list[str]:
+        """What was learned in words."""
+        camera = "follows the player" if self.objects.follows else "stands still"
+        rules = [f"The camera {camera}."]
+        if self.objects.goal_codes.any():
+            rules.append("The goal rests in one place.")
+        if not self.objects.follows:
+            kind = "from cell to cell" if self.ground.lattice else "freely"
+            rules.append(f"The player moves {kind}, {self.ground.stride:.1f} of 64 pixels with an action.")
+        return rules
+
+    def outline(self, films: Sequence[Film]) -> list[OutlineStep]:
+        """The demonstrations as directions, one line for each stretch in the same direction."""
+        steps: list[OutlineStep] = []
+        start = 0
+        for number, film in enumerate(films):
+            last = None
+            if len(film.frames) <= self.demonstrated.frames_per_action:
+                continue
+            for time in range(0, len(film.frames), self.demonstrated.frames_per_action):
+                # At its end only the goal stopped the film.
+                ends = time + self.demonstrated.frames_per_action >= len(film.frames)
+                moves = self.demonstrated.meant if ends else self.demonstrated.moves
+                done = _in_words(moves[start + time])
+                if done != last:
+                    cue = describe(self, film.frames[time])
+                    seconds = time / FRAMES_PER_SECOND
+                    steps.append(OutlineStep(cue=cue, action=done, time=seconds, frame=time, video=number))
+                last = done
+            start += len(film.frames)
+        return steps
+
+
+def learn(films: Sequence[Film], frames_per_action: int) -> Knowledge:
+    """Learn from all films together. Raises VideoError if no player can be made out."""
+    videos = [film.frames for film in films]
+    objects = find_objects(videos)
+    if not objects.player_codes.any():
+        raise VideoError("no player can be made out in the videos: nothing looks alike and moves alike in all of them")
+    tracks = [track(objects, video) for video in videos]
+    if objects.follows:
+        speeds = [world_speeds(film.frames, film.large) for film in films]
+    else:
+        speeds = [walking_speeds(places) for places in tracks]
+    # A film shorter than an action shows none.
+    shown = [index for index, video in enumerate(videos) if len(video) > frames_per_action] or [0]
+    demonstrated = remember(
+        [videos[index] for index in shown], [speeds[index] for index in shown], objects.follows, frames_per_action
+    )
+    ground = learn_ground(videos, tracks, frames_per_action)
+    crossing = learn_crossing(videos, tracks, ground.stride, frames_per_action)
+    heading = learn_heading(videos if objects.follows else [], speeds)
+    return Knowledge(objects, ground, crossing, heading, demonstrated)
+
+
+def track(objects: Objects, video: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Where the player is in each frame, (n, 2); where it is not seen, where it was last."""
+    places, last = [], (SIDE / 2, SIDE / 2)
+    for frame in video:
+        last = objects.player(frame) or last
+        places.append(last)
+    return np.array(places)
+
+
+def _in_words(move: NDArray[np.float64]) -> str:
+    words = [("up", "", "down")[int(np.sign(move[0])) + 1], ("left", "", "right")[int(np.sign(move[1])) + 1]]
+    return " ".join(word for word in words if word) or "wait"
