@@ -11,28 +11,21 @@ The child prints nothing here, leaves interrupts to its parent, and ends with it
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
+from lookalike_bench.engine.fork_server import start_child
 from lookalike_bench.engine.isolated_child import error_named, receive, send
 from lookalike_bench.errors import EnvironmentFailure
 from lookalike_bench.plugins.environment import Environment, Walkthrough
 from lookalike_bench.plugins.manager import Registered
 from lookalike_bench.types import EnvironmentInfo, Observation
 
-_CHILD = """\
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from lookalike_bench.engine.isolated_child import main
-main(int(sys.argv[2]))
-"""
 _BLOCK = 500
 """Steps of a replay in one message: bounds its size where observations carry frames."""
 
@@ -56,19 +49,13 @@ class IsolatedEnvironment(Environment):
         self.call_timeout = call_timeout
         self._lock = threading.Lock()
         self._closed = False
+        description = self._description(registered, arguments or {})
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _CHILD, json.dumps(sys.path), str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                process_group=0,  # an interrupt typed at the terminal is for the parent alone
-            )
+            self._process = start_child(description["target"], description["file"], theirs.fileno())
         self._connection = Connection(ours.detach())
         try:
-            info, _ = self._exchange(self._description(registered, arguments or {}), b"", start_timeout)
+            info, _ = self._exchange(description, b"", start_timeout)
         except BaseException:
             self.close()
             raise
@@ -204,7 +191,7 @@ class IsolatedEnvironment(Environment):
             self._process.wait()
 
     def _death(self) -> str:
-        code = self._process.returncode
+        code = self._process.returncode or 0
         return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it exited with code {code}"
 
 

@@ -218,7 +218,7 @@ def _fetch_hf(place: str, destination: Path, advance: Advance) -> None:
     except ImportError as error:
         raise SourceFailed("huggingface_hub is not installed") from error
     import requests
-    from tqdm import tqdm  # type: ignore[import-untyped]  # it comes with huggingface_hub
+    from tqdm import tqdm  # it comes with huggingface_hub
 
     class Reported(tqdm):  # type: ignore[misc]
         """The hub's own progress bar, silent, telling ours."""

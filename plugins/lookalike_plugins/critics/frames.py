@@ -158,9 +158,8 @@ class FramesJudge(Judge):
         demonstrated = self.known.demonstrated
         self.situation = demonstrated.recognise(frame, self.situation)
         if self.situation is not None:
-            # Where the video goes on as it should, a pause is a pause; at its end only the goal stopped it.
-            as_due = self.situation.due and self.situation.remaining > 1
-            done = demonstrated.moves if as_due else demonstrated.meant
+            # Where the video goes on as it should, a pause is a pause; elsewhere it would be one for ever.
+            done = demonstrated.moves if self.situation.due else demonstrated.meant
             move = done[self.situation.index]
             self.remaining, self.reason = self.situation.remaining, "the video shows this situation"
         elif (way := self.known.heading.read(frame)) is not None:

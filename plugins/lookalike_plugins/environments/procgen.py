@@ -246,7 +246,7 @@ def open_machine(game: str, mode: str, level: int, large: bool = False) -> Machi
             return Machine(ProcgenGym3Env(num=1, **settings))
         except ImportError as missing:
             try:
-                from procgen_gym import ProcgenVecEnv  # type: ignore[import-not-found]
+                from procgen_gym import ProcgenVecEnv
             except ImportError:
                 raise EnvironmentFailure(
                     f"procgen: the games cannot be loaded ({missing}). They come with the extra `procgen`: "

@@ -13,6 +13,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any, Literal, get_args
 
 from lookalike_bench.engine.remote import RemoteModel
@@ -69,7 +70,8 @@ class OpenAI(RemoteModel, Player):
 
     @property
     def model(self) -> str:
-        return self.server.model
+        # llama.cpp calls a model by its file: where that lies is nobody's business.
+        return PurePath(self.server.model).name if self.server.model.startswith("/") else self.server.model
 
     @property
     def identity(self) -> dict[str, object]:
@@ -113,7 +115,7 @@ class OpenAI(RemoteModel, Player):
             reply = await self._ask(request, request.messages)
             text = action_text(reply.text)
             if not request.choices:
-                return Completion(text, reply.usage, model=reply.model)
+                return Completion(text.strip(), reply.usage, model=reply.model)
             usage = reply.usage
             choice = find_choice(text, request.choices)
             if choice is None:

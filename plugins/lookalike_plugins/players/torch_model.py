@@ -170,7 +170,7 @@ def cut(cache: Any, length: int) -> bool:
     """Shorten a cache to its first tokens; False if this kind of cache cannot forget (a sliding window)."""
     surplus = cache.get_seq_length() - length
     if surplus <= 0:
-        return surplus == 0
+        return bool(surplus == 0)
     try:
         cache.crop(-surplus)
     except (ValueError, NotImplementedError):

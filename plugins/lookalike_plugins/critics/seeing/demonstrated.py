@@ -11,8 +11,9 @@ beyond the ground counts; where it leaps, only the moment of leaping does, since
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,10 @@ LEAP = 1.5
 """Pixels per frame of speed gained upwards from one frame to the next: more than any fall or slope gives."""
 
 
+UNCLEAR = 0.12
+"""Mean distance of speeds pressed from left, right and nothing, in shares of full speed, that is too much."""
+FADES = 0.11
+"""Pixels a frame that a speed must lose in the time of one action to be fading."""
 STILL = 0.25
 """Share of a usual move below which the player stood still."""
 
@@ -112,17 +117,22 @@ def remember(
 ) -> Demonstrated:
     """Keep the videos as situations, each with what the player did in the time of one action after it. `speeds`
     are the player's (down, right) in pixels a frame."""
+    gliding = False
     if follows:
-        speeds = _pressed(speeds)
+        speeds, gliding = _pressed(speeds)
     # A usual move in each direction: a fall is faster than a walk, and no reason to overlook the walk.
     usual = np.maximum(np.percentile(np.abs(np.concatenate(speeds)), 85, axis=0) * frames_per_action, 1.0)
     moves = [_moves(speed, usual, follows, frames_per_action) for speed in speeds]
+    if gliding:
+        for speed, move in zip(speeds, moves, strict=True):
+            move[:, 1] = _kept_up(speed[:, 1], frames_per_action)
+            _go_on(move, frames_per_action)
     meant = np.concatenate([_meant(move) for move in moves])
     video = np.concatenate([np.full(len(frames), number) for number, frames in enumerate(videos)])
     remaining = np.concatenate([np.arange(len(frames), 0, -1) / frames_per_action for frames in videos])
     views = np.array([view(frame) for frames in videos for frame in frames])
     learned = Demonstrated(views, video, remaining, np.concatenate(moves), meant, 0.0, frames_per_action)
-    return Demonstrated(views, video, remaining, np.concatenate(moves), meant, _familiar(learned, videos), frames_per_action)
+    return replace(learned, familiar=_familiar(learned, videos))
 
 
 def _moves(
@@ -137,32 +147,51 @@ def _moves(
         moves[:, 0] = -1.0 * (leapt[until] > leapt[:-1])
     moves[np.abs(moves) < STILL] = 0.0
     if follows:
-        # Who stands still right after walking was stopped by a wall, and goes on pressing.
-        for time in range(1, len(moves)):
-            earlier = moves[max(0, time - frames) : time, 1]
-            if not moves[time].any() and earlier.any():
-                moves[time, 1] = earlier[np.nonzero(earlier)[0][-1]]
+        _go_on(moves, frames)
+    # The goal stops the film, not the player: what was done last is done until the end.
+    done = np.nonzero(moves.any(axis=1))[0]
+    if len(done):
+        moves[done[-1] :] = moves[done[-1]]
     return moves
 
 
+def _go_on(moves: NDArray[np.float64], frames: int) -> None:
+    """Who stands still right after walking was stopped by a wall, and goes on pressing."""
+    for time in range(1, len(moves)):
+        earlier = moves[max(0, time - frames) : time, 1]
+        if not moves[time].any() and earlier.any():
+            moves[time, 1] = earlier[np.nonzero(earlier)[0][-1]]
+
+
+def _kept_up(sideways: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
+    """-1, 0 or 1 for each frame: the direction pressed in the time of one action, where speed fades slowly and grows
+    slowly. A speed that does not fade is kept up by pressing; one that ends at once was ended by a wall."""
+    pressed = np.zeros(len(sideways))
+    for time in range(len(sideways)):
+        speeds = sideways[max(0, time - 1) : time + frames]
+        towards = np.sign(speeds[np.argmax(np.abs(speeds))])
+        along = speeds * towards
+        walking = along[along > FADES / 2]
+        if len(walking) and walking[-1] > walking[0] - FADES:
+            pressed[time] = towards
+    return pressed
+
+
 def _meant(moves: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Moves with those filled in where the player stood still: with what it did next, or, where the film ends, with
-    what it did last. Standing still shows only that time passed, and the goal stops the film, not the player."""
+    """Moves with pauses filled in by what the player did next: standing still shows only that time passed."""
     meant = moves.copy()
     for time in reversed(range(len(meant) - 1)):
         if not meant[time].any():
             meant[time] = meant[time + 1]
-    for time in range(1, len(meant)):
-        if not meant[time].any():
-            meant[time] = meant[time - 1]
     return meant
 
 
-def _pressed(speeds: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]:
+def _pressed(speeds: Sequence[NDArray[np.float64]]) -> tuple[list[NDArray[np.float64]], bool]:
     """Speeds with what goes sideways replaced by what must have been pressed for it.
 
     A player has inertia: its speed moves by a share of the difference towards the speed that is pressed, which is
-    left, right or nothing. The share that makes all speeds pressed fall into those three is the game's.
+    left, right or nothing. The share that makes all speeds pressed fall into those three is the game's. If none
+    does (as where the share in the air is another than on the ground), the speeds themselves, and True.
     """
     best, least = list(speeds), np.inf
     for share in (1.0, 0.7, 0.5, 0.4, 0.3, 0.2):
@@ -179,15 +208,15 @@ def _pressed(speeds: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float64]]
         cost = float(np.minimum(sizes, np.abs(sizes - usual)).mean()) / usual
         if cost < least:
             best, least = tried, cost
-    return best
+    return (list(speeds), True) if least > UNCLEAR else (best, False)
 
 
-def world_speeds(video: NDArray[np.uint8], large: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The player's (down, right) in pixels a frame, where the camera follows it: against the world's motion.
-    `large` are the video's frames in grey, four times as large."""
+def world_speeds(frames: Iterable[tuple[Frame, NDArray[np.uint8]]]) -> NDArray[np.float64]:
+    """The player's (down, right) in pixels a frame, where the camera follows it: against the world's motion. Each
+    frame comes as (64, 64, 3) and in grey eight times as large."""
     speeds = [
-        [-value for value in fine_shift(large[time], large[time + 1], camera_shift(video[time], video[time + 1]))]
-        for time in range(len(video) - 1)
+        [-value for value in fine_shift(large, next_large, camera_shift(small, next_small))]
+        for (small, large), (next_small, next_large) in pairwise(frames)
     ]
     return np.array([*speeds, speeds[-1] if speeds else [0.0, 0.0]], np.float64).reshape(-1, 2)
 

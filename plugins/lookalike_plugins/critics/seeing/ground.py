@@ -74,7 +74,7 @@ def learn_ground(videos: Sequence[NDArray[np.uint8]], tracks: Sequence[Track], f
     rest, rest_count = np.concatenate(other), np.concatenate(counts)
     # An obstacle's colour covers much of a picture.
     obstacle = rest[rest_count >= COMMON]
-    grid = (np.stack(np.meshgrid(*[np.arange(STEPS)] * 3, indexing="ij"), -1).reshape(-1, 3) + 0.5) * (256 / STEPS)
+    grid = ((np.indices((STEPS,) * 3).reshape(3, -1).T + 0.5) * (256 / STEPS)).astype(np.float64)
     to_free, to_obstacle = _distance(grid, free), _distance(grid, obstacle if len(obstacle) else free + 1000)
     table = np.where(to_free <= to_obstacle, FREE, BLOCKED).astype(np.uint8)
     things = np.concatenate(vanished)

@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,24 +38,28 @@ MOST_FRAMES = 6000
 
 @dataclass(frozen=True)
 class Film:
-    """A video's frames, 15 a second: (n, 64, 64, 3), and in grey (n, 256, 256)."""
+    """A video, and its frames, 15 a second: (n, 64, 64, 3)."""
 
+    video: Video
     frames: NDArray[np.uint8]
-    large: NDArray[np.uint8]
+
+    def large(self) -> Iterator[tuple[Frame, NDArray[np.uint8]]]:
+        """Each frame, and the same in grey eight times as large. One is held at a time."""
+        for frame, image in zip(self.frames, _images(self.video), strict=True):
+            yield frame, resized(image, 8 * SIDE).mean(axis=2).astype(np.uint8)
 
 
 def read_film(video: Video) -> Film:
     """Read a video whole. Raises VideoError."""
-    frames: list[Frame] = []
-    large: list[NDArray[np.uint8]] = []
-    for sampled in read_frames(video, fps=FRAMES_PER_SECOND, changed_only=False):
-        if len(frames) >= MOST_FRAMES:
-            break
-        frames.append(small(sampled.image))
-        large.append(resized(sampled.image, 4 * SIDE).mean(axis=2).astype(np.uint8))
+    frames = [small(image) for image in _images(video)]
     if not frames:
         raise VideoError(f"{video.path}: there is no frame to watch")
-    return Film(np.array(frames), np.array(large))
+    return Film(video, np.array(frames))
+
+
+def _images(video: Video) -> Iterator[Frame]:
+    sampled = read_frames(video, fps=FRAMES_PER_SECOND, changed_only=False)
+    return (frame.image for frame in islice(sampled, MOST_FRAMES))
 
 
 def small(image: Frame) -> Frame:
@@ -130,10 +135,7 @@ class Knowledge:
             if len(film.frames) <= self.demonstrated.frames_per_action:
                 continue
             for time in range(0, len(film.frames), self.demonstrated.frames_per_action):
-                # At its end only the goal stopped the film.
-                ends = time + self.demonstrated.frames_per_action >= len(film.frames)
-                moves = self.demonstrated.meant if ends else self.demonstrated.moves
-                done = _in_words(moves[start + time])
+                done = _in_words(self.demonstrated.moves[start + time])
                 if done != last:
                     cue = describe(self, film.frames[time])
                     seconds = time / FRAMES_PER_SECOND
@@ -151,7 +153,7 @@ def learn(films: Sequence[Film], frames_per_action: int) -> Knowledge:
         raise VideoError("no player can be made out in the videos: nothing looks alike and moves alike in all of them")
     tracks = [track(objects, video) for video in videos]
     if objects.follows:
-        speeds = [world_speeds(film.frames, film.large) for film in films]
+        speeds = [world_speeds(film.large()) for film in films]
     else:
         speeds = [walking_speeds(places) for places in tracks]
     # A film shorter than an action shows none.

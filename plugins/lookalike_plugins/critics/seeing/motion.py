@@ -49,18 +49,27 @@ def action_towards(down: float, right: float, actions: Sequence[str]) -> str | N
 
 
 def fine_shift(before: NDArray[np.uint8], after: NDArray[np.uint8], coarse: tuple[int, int]) -> tuple[float, float]:
-    """The same to a quarter of a pixel, from grey pictures four times as large, near the coarse shift."""
+    """The same to an eighth of a pixel, from grey pictures eight times as large, near the coarse shift."""
     first, second = before.astype(np.float32), after.astype(np.float32)
-    margin = 4 * 7 + 4
-    size = second.shape[0]
-    core = second[margin : size - margin : 2, margin : size - margin : 2]
-    best, least = (0.0, 0.0), np.inf
-    for down in range(4 * coarse[0] - 4, 4 * coarse[0] + 5):
-        for right in range(4 * coarse[1] - 4, 4 * coarse[1] + 5):
-            moved = first[margin - down : size - margin - down : 2, margin - right : size - margin - right : 2]
-            cost = np.minimum(np.abs(core - moved), 40).mean() + 0.002 * np.hypot(down, right)
+    place = (8 * coarse[0], 8 * coarse[1])
+    for step, reach in ((2, 4), (1, 1)):
+        place = _nearby(first, second, place, step, reach)
+    return place[0] / 8, place[1] / 8
+
+
+def _nearby(
+    first: NDArray[np.float32], second: NDArray[np.float32], around: tuple[int, int], step: int, reach: int
+) -> tuple[int, int]:
+    """The best of the shifts up to `reach` steps away, compared at every fourth pixel."""
+    margin, size = 72, second.shape[0]
+    core = second[margin : size - margin : 4, margin : size - margin : 4]
+    best, least = around, np.inf
+    for down in range(around[0] - reach * step, around[0] + reach * step + 1, step):
+        for right in range(around[1] - reach * step, around[1] + reach * step + 1, step):
+            moved = first[margin - down : size - margin - down : 4, margin - right : size - margin - right : 4]
+            cost = np.minimum(np.abs(core - moved), 40).mean() + 0.001 * np.hypot(down, right)
             if cost < least:
-                best, least = (down / 4, right / 4), cost
+                best, least = (down, right), cost
     return best
 
 

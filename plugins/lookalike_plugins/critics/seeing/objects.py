@@ -106,8 +106,8 @@ def _clusters(code: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def _range(places: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far each colour's middle moved in a video, in pixels; not at all where it was never seen."""
-    seen = ~np.isnan(places[..., 0])
+    seen: NDArray[np.bool_] = np.isfinite(places[..., 0])
     low = np.where(seen[..., None], places, np.inf).min(axis=0)
     high = np.where(seen[..., None], places, -np.inf).max(axis=0)
-    span: NDArray[np.float64] = np.where(seen.any(axis=0)[:, None], high - low, 0.0).max(axis=1)
+    span: NDArray[np.float64] = np.where(np.isfinite(low), high - low, 0.0).max(axis=1)
     return span
