@@ -153,13 +153,6 @@ class EpisodeItem(pytest.Item):
         position = items.index(self)
         return [item.plan for item in items[position + 1 : position + 1 + AHEAD] if isinstance(item, EpisodeItem)]
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        from lookalike_bench.errors import LookalikeError
-
-        if isinstance(excinfo.value, (EpisodeFault, LookalikeError)):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
     def reportinfo(self) -> tuple[Path, int | None, str]:
         return self.path, None, str(self.plan)
 
@@ -169,9 +162,13 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if isinstance(item, EpisodeItem) and call.excinfo is not None and call.excinfo.errisinstance(EpisodeFault):
-        # What is reported of the set-up reads ERROR: the episode says nothing about the player.
-        report.when = "setup"
+    if isinstance(item, EpisodeItem) and call.excinfo is not None:
+        from lookalike_bench.errors import LookalikeError
+
+        if isinstance(call.excinfo.value, (EpisodeFault, LookalikeError)):
+            # What is reported of the set-up reads ERROR: the episode says nothing about the player.
+            report.when = "setup"
+            report.longrepr = str(call.excinfo.value)
     return report
 
 

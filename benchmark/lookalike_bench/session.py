@@ -9,7 +9,6 @@ import datetime
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from lookalike_bench.engine.plan import EpisodePlan, Listener
 from lookalike_bench.engine.prices import Budget, Prices
 from lookalike_bench.engine.remote import Transport
 from lookalike_bench.errors import AssetUnavailable, EpisodeError, RecordError, TaskError, UsageError
-from lookalike_bench.plugins.manager import Kind, PluginManager, load_plugins
+from lookalike_bench.plugins.manager import Kind, PluginManager, check_arguments, load_plugins
 from lookalike_bench.records.schema import EpisodeEnd
 from lookalike_bench.records.store import Run
 from lookalike_bench.tasks.assets import cache_directory
@@ -64,6 +63,7 @@ class RunSession:
         self.options = options
         self.listener = listener
         self.run: Run | None = None
+        self.misused = False
         self._engine: Engine | None = None
         self._plugins: PluginManager | None = None
         self._tasks: dict[Path, Task] = {}
@@ -122,8 +122,13 @@ class RunSession:
 
     def prepare(self, plan: EpisodePlan) -> None:
         """Have ready what the episode's variant needs. A model that fails here fails its episodes, which say so."""
-        with suppress(EpisodeError):
+        try:
             self._running.prepare(plan.task, plan.variant).result()
+        except EpisodeError:
+            return
+        except UsageError:
+            self.misused = True
+            raise
 
     def play(self, plan: EpisodePlan, following: Sequence[EpisodePlan] = ()) -> EpisodeEnd:
         """The end of an episode. Those that follow are handed to the engine too, so that they wait together."""
@@ -216,7 +221,7 @@ class RunSession:
             return self._available(self._as_asked(stand_in))
 
     def _check_names(self, task: Task) -> None:
-        """Every plugin that the task names must be there before anything is played."""
+        """Every plugin that the task names must be there, with arguments that it takes, before anything is played."""
         for variant in task.variants:
             named: list[tuple[Kind, PluginSpec | None]] = [
                 ("player", variant.player),
@@ -226,7 +231,8 @@ class RunSession:
             for kind, spec in named:
                 if spec is not None:
                     try:
-                        self.plugins.find(kind, spec.plugin)
+                        registered = self.plugins.find(kind, spec.plugin)
+                        check_arguments(registered, registered.load(), spec.arguments)
                     except UsageError as error:
                         raise TaskError(f"{task.path}: variant {variant.name!r}: {error}") from None
 

@@ -149,3 +149,23 @@ def test_an_interrupted_run_leaves_a_table_and_resumes(tmp_path: Path, number: s
     episodes = list(Run(tmp_path / "run").episodes())
     assert len(episodes) == 9 and all(episode.end and episode.end.status == "scored" for episode in episodes)
     assert any(episode.end and episode.end.resumed for episode in episodes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "without", "expected"),
+    [
+        ("critic: {plugin: east, brokn: true}", ("critic",), "has no argument 'brokn'; did you mean 'broken'"),
+        ("videos: [{file: other.mp4}]", ("videos",), "other.mp4: no such file"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(
+    tmp_path: Path, changes: str, without: tuple[str, ...], expected: str
+) -> None:
+    write_task(tmp_path, changes, without=without)
+    command = [sys.executable, "-m", "lookalike_bench.cli.main", "run", TASK, "--plugin", str(FAKE_PLUGINS)]
+    result = subprocess.run(
+        [*command, "--variants", "single", "--seeds", "0"], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 2
+    [line] = [line for line in result.stderr.splitlines() if line.startswith("lookalike-bench:")]
+    assert expected in line

@@ -8,6 +8,7 @@ process of its own. The exit code is 1 if a case misses what it must reach.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import statistics
@@ -43,8 +44,9 @@ class Row:
 
     def __str__(self) -> str:
         sign = "at least" if self.at_least else "at most"
-        mark = "" if self.reached else "  MISSED"
-        return f"{self.case:<52}{self.measured:8.2f} {self.unit:<9}{sign} {self.bound:g}{mark}   {self.note}".rstrip()
+        bound = "" if math.isinf(self.bound) else f"{sign} {self.bound:g}"
+        mark = "" if self.reached else "MISSED "
+        return f"{self.case:<54}{self.measured:8.2f} {self.unit:<4}{bound:<14}{mark}{self.note}".rstrip()
 
 
 def pinned(core: int) -> Any:
@@ -87,12 +89,26 @@ def one_long_episode() -> list[Row]:
     result = harness(0, steps=500)
     [seconds] = result["steps"]
     early, late = statistics.median(seconds[30:70]), statistics.median(seconds[-40:])
+    clients = asking_alone()
     valid = statistics.median(harness(0, steps=100, listing="valid")["steps"][0])
     return [
         Row("500 steps at 0 ms: a step, the game's part included", 1000 * statistics.mean(seconds), "ms", 2.0),
         Row("  its median at step 500 to that at step 50", late / early, "x", 1.2, f"{1000 * early:.2f} ms at step 50"),
-        Row("  with valid actions listed (Zork tries each)", 1000 * valid, "ms", float("inf"), "for comparison"),
+        Row("  of it: to ask, with 200 messages", clients["ours"], "ms", float("inf"), official(clients)),
+        Row("  with valid actions listed (Zork tries each)", 1000 * valid, "ms", float("inf")),
     ]
+
+
+def asking_alone() -> dict[str, float]:
+    with stub(0) as url:
+        command = [sys.executable, "-m", "tests.performance.clients", "--url", f"{url}/v1"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, preexec_fn=pinned(CORES[0]))
+        found: dict[str, float] = json.loads(done.stdout)
+        return found
+
+
+def official(clients: dict[str, float]) -> str:
+    return f"the official SDK: {clients['sdk']:.1f} ms" if "sdk" in clients else "the official SDK is not installed"
 
 
 def many_episodes() -> list[Row]:
@@ -102,24 +118,22 @@ def many_episodes() -> list[Row]:
     return [
         Row("16 episodes x 30 steps at 200 ms (ideal 6.0 s)", result["seconds"], "s", 6.5, together),
         Row("  peak memory, harness", result["own_mb"], "MB", 150),
-        Row("  peak memory with the 16 games' processes", result["all_mb"], "MB", float("inf"), "for comparison"),
+        Row("  peak memory with the 16 games' processes", result["all_mb"], "MB", float("inf")),
     ]
 
 
 def swarm() -> list[Row]:
-    result = harness(LATENCY, steps=30, variant="swarm")
-    [seconds] = result["steps"]
-    single = harness(LATENCY, steps=30, variant="single")
+    [seconds] = harness(LATENCY, steps=30, variant="swarm")["steps"]
     return [
         Row("swarm of 5 at 200 ms: a step to one call", statistics.mean(seconds) / LATENCY, "x", 1.15),
-        prefix("single", single),
-        prefix("swarm", result),
+        prefix("single", harness(0, steps=100, variant="single")),
+        prefix("swarm", harness(0, steps=100, variant="swarm")),
     ]
 
 
 def prefix(variant: str, result: dict[str, Any]) -> Row:
     share = 100 * result["server"]["prefix_share"]
-    return Row(f"share of the prompt that a prefix cache serves, {variant}", share, "%", 98, at_least=True)
+    return Row(f"prompt that a prefix cache serves, {variant}, 100 steps", share, "%", 98, at_least=True)
 
 
 def first_request() -> list[Row]:

@@ -66,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     if reporter.interrupted:
         print(f"lookalike-bench: interrupted; go on with: {_resume_command(session, arguments)}", file=sys.stderr)
         return 130
+    if session.misused:
+        return 2
     return 1 if missed or code != pytest.ExitCode.OK else ending
 
 

@@ -119,6 +119,7 @@ class Engine:
         await self._reward_model(task, variant)
         await self._player(variant)
         await self._solution(task, variant)
+        await self._pool.warm(task.file.environment)
 
     async def _episode(self, episode: EpisodePlan) -> EpisodeEnd:
         task, variant, seed = episode.task, episode.variant, episode.seed

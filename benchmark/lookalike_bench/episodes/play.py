@@ -190,7 +190,7 @@ def bare_header(task: Task, variant: Variant, seed: int) -> EpisodeHeader:
 def _header(task: Task, variant: Variant, seed: int, cast: Cast, stage: Stage) -> EpisodeHeader:
     info = stage.environment.info
     decode = variant.player.decode if variant.player else None
-    chosen = ("answers chosen by likelihood among listed actions",) if decode == "choose" else ()
+    chosen = ("answers chosen among listed actions",) if decode == "choose" else ()
     held = ("answers held to the vocabulary by a grammar",) if decode == "grammar" else ()
     return bare_header(task, variant, seed).model_copy(
         update={

@@ -270,7 +270,7 @@ def json_schema() -> dict[str, Any]:
     schema = TaskFile.model_json_schema(mode="validation")
     schema["properties"]["extends"] = {
         "type": "string",
-        "description": "another task file, relative to this one, whose keys this one replaces",
+        "description": "another task file, relative to this one, whose top-level keys this one replaces",
     }
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "lookalike-bench task"

@@ -173,18 +173,10 @@ class _Construction:
 
 
 def merged(base: Document, over: Document) -> Document:
-    """`over` laid on `base`: mappings are merged key by key, anything else is replaced."""
-    lines = {**base.lines, **over.lines}
-    return Document(over.path, _merged_data(base.data, over.data), lines, over.error)
-
-
-def _merged_data(base: Any, over: Any) -> Any:
-    if isinstance(base, dict) and isinstance(over, dict):
-        return {
-            **{key: value for key, value in base.items() if key not in over},
-            **{key: _merged_data(base.get(key), value) for key, value in over.items()},
-        }
-    return over
+    """`over` laid on `base`: each of its top-level keys replaces the base's."""
+    kept = {key: value for key, value in base.data.items() if key not in over.data}
+    lines = {place: line for place, line in base.lines.items() if not place or place[0] in kept}
+    return Document(over.path, {**kept, **over.data}, {**lines, **over.lines}, over.error)
 
 
 def _field_names(model: type[BaseModel], location: Location) -> list[str]:

@@ -51,13 +51,14 @@ def test_a_missing_file_names_its_neighbour(tmp_path: Path) -> None:
         read_yaml(tmp_path / "zrok.yaml")
 
 
-def test_merging_keeps_the_lines_of_both_files() -> None:
+def test_merging_replaces_whole_keys_and_knows_the_lines_of_both_files() -> None:
     base = parse_yaml("a: {x: 1, y: 2}\nb: [1]\n", Path("base.yaml"))
-    over = parse_yaml("\na: {y: 3}\nb: [2, 3]\n", HERE)
+    over = parse_yaml("\na: {y: 3}\n", HERE)
     both = merged(base, over)
-    assert both.data == {"a": {"x": 1, "y": 3}, "b": [2, 3]}
-    assert both.where(("a", "x")) == "base.yaml:1"
+    assert both.data == {"a": {"y": 3}, "b": [1]}
+    assert both.where(("b", 0)) == "base.yaml:2"
     assert both.where(("a", "y")) == "task.yaml:2"
+    assert both.where(("a", "x")) == "task.yaml:2"
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text("abc :#-'\"", max_size=8)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     Point = tuple[float, float]
 
 
+PATIENCE = 12
+UNKNOWN = 7
+"""Pixels from the player's middle to that of something unknown that stops it."""
+
+
 class Walker:
     """Follows one episode of such a game. `steps` has, for each listed action, how many actions it would take
     in all to reach the target of now; infinite for those that do not lead there."""
@@ -34,6 +39,8 @@ class Walker:
         self.target: Point | None = None
         self.useless: set[str | None] = set()
         self._before: Point | None = None
+        self._trail: list[Point] = []
+        self._actions = 0
 
     def look(
         self, frame: Frame, player: Point, goal: Point, action: str | None, actions: Sequence[str]
@@ -44,8 +51,11 @@ class Walker:
         missing = [old for old in self.things if all(_apart(old, new) > 3 for new in things)]
         # What the player stands on is only hidden.
         hidden = [old for old in missing if _apart(old, player) <= 7]
-        if len(missing) > len(hidden):
+        # Only what the player came by can have been taken; the rest is lost from sight.
+        taken = [old for old in missing if old not in hidden and any(_apart(old, was) < 9 for was in self._trail[-3:])]
+        if taken:
             self.stops, self.reached = [], []
+        self._trail.append(player)
         self.things = things + hidden
         self._notice_stop(player, action)
         solid = kinds == BLOCKED
@@ -54,7 +64,7 @@ class Walker:
         for stop in self.stops:
             _around(solid, stop, 3)[...] = True
         moves = [direction(name) or (0, 0) for name in actions]
-        self.reached += [thing for thing in things if _apart(thing, player) < 3]
+        self.reached += [thing for thing in things if _apart(thing, player) < 5]
         passed = [*self.stops, *self.reached]
         for target in [goal, *sorted(things, key=lambda thing: _apart(thing, player))]:
             if target is not goal and any(_apart(target, place) < 6 for place in passed):
@@ -63,14 +73,21 @@ class Walker:
             # What did not move the player just now will not do it the next time.
             steps[[name in self.useless for name in actions]] = np.inf
             if np.isfinite(steps).any():
-                self.target = target
+                self._follow(target)
                 return steps
         # No way is known: what stopped the player may have opened unseen.
         self.target, self.stops, self.reached = goal, [], []
         return np.full(len(actions), np.inf)
 
+    def _follow(self, target: Point) -> None:
+        """Go for a target; one that is not reached in so many actions is given up until another thing is taken."""
+        same = self.target is not None and _apart(self.target, target) < 3
+        self.target, self._actions = target, self._actions + 1 if same else 1
+        if self._actions > PATIENCE:
+            self.reached.append(target)
+
     def _notice_stop(self, player: Point, action: str | None) -> None:
-        """A push that went nowhere, with a thing close by in its direction: that thing is in the way."""
+        """A push that went nowhere: a thing close by in its direction is in the way, or else something unknown."""
         before, self._before = self._before, player
         push = direction(action) if action else None
         if before is None or _apart(before, player) > 1.0:
@@ -79,10 +96,14 @@ class Walker:
         self.useless.add(action)
         if not push:
             return
+        found = False
         for thing in self.things:
             towards = (thing[0] - player[0]) * push[0] + (thing[1] - player[1]) * push[1]
-            if _apart(thing, player) < 10 and towards > 0 and thing not in self.stops:
-                self.stops.append(thing)
+            if _apart(thing, player) < 10 and towards > 0:
+                found = True
+                self.stops += [thing] * (thing not in self.stops)
+        if not found and 0 in push and not self.ground.lattice:
+            self.stops.append((player[0] + UNKNOWN * push[0], player[1] + UNKNOWN * push[1]))
 
     def _steps(
         self, solid: NDArray[np.bool_], moves: list[tuple[int, int]], player: Point, target: Point
