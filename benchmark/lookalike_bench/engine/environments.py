@@ -75,6 +75,7 @@ class EnvironmentPool:
         self._idle: dict[str, list[IsolatedEnvironment]] = {}
         # First come, first served: sixteen games that share a core are all late, sixteen in a row are late by a
         # few milliseconds.
+        self._opening = asyncio.Semaphore(_cores())
         self._turns = ThreadPoolExecutor(_cores(), thread_name_prefix="lookalike-game")
 
     async def warm(self, spec: PluginSpec) -> None:
@@ -92,7 +93,7 @@ class EnvironmentPool:
     @asynccontextmanager
     async def _lend_one(self, spec: PluginSpec) -> AsyncIterator[SeatedEnvironment]:
         idle = self._idle.setdefault(json.dumps(spec.model_dump(mode="json"), sort_keys=True), [])
-        environment = idle.pop() if idle else await asyncio.to_thread(open_environment, self.plugins, spec)
+        environment = idle.pop() if idle else await self._open(spec)
         harmed = True
         try:
             yield SeatedEnvironment(environment, self._turns)
@@ -102,6 +103,10 @@ class EnvironmentPool:
                 environment.close()
             else:
                 idle.append(environment)
+
+    async def _open(self, spec: PluginSpec) -> IsolatedEnvironment:
+        async with self._opening:
+            return await asyncio.to_thread(open_environment, self.plugins, spec)
 
     def close(self) -> None:
         for idle in self._idle.values():

@@ -70,7 +70,7 @@ class Transcript(Critic):
     `fps`: how often the video is looked at, in samples a second. `ocr`: the reader, `rapidocr` or `tesserocr`.
     """
 
-    version = "1"
+    version = "2"
 
     def __init__(self, fps: float = 2.0, ocr: str = "rapidocr") -> None:
         self.fps = fps

@@ -43,6 +43,8 @@ SCORED = re.compile(
     r"(?:your )?score (?:has )?(?:just )?(?:gone up|increased|went up) by [\w-]+(?: points?)?", re.IGNORECASE
 )
 
+LONG = 7
+"""Letters from which on a word that is one letter away from another is hardly so by chance."""
 LOOKALIKES = {"0": "od", "1": "li", "|": "li", "5": "s", "8": "b", "6": "b"}
 """What a reader takes letters for: the character read, and the letters that may have stood there."""
 
@@ -147,14 +149,15 @@ def is_place(line: str) -> bool:
 
 def mend_commands(turns: Sequence[Turn], vocabulary: Collection[str]) -> int:
     """Correct words of commands that the task's vocabulary does not know: to the one word of the vocabulary or of
-    the screen that a reader confuses it with, or that is one letter away. A word typed twice is meant, and where
+    the screen that a reader confuses it with, or that is one letter away; a short word has neighbours by chance on
+    any screen ("douse" is not "house"), so those only in the vocabulary. A word typed twice is meant, and where
     there is no vocabulary or no single candidate a word stays as it was read. Returns how many were changed."""
     from rapidfuzz.distance import Levenshtein
 
-    words = {word.lower() for entry in vocabulary for word in entry.split()}
+    known = {word.lower() for entry in vocabulary for word in entry.split()}
     # Games of the eighties know a word by its first six letters.
-    stems = {word for word in words if len(word) == 6}
-    words |= {word for turn in turns for word in re.findall(r"[a-z']+", turn.reply.lower())}
+    stems = {word for word in known if len(word) == 6}
+    words = known | {word for turn in turns for word in re.findall(r"[a-z']+", turn.reply.lower())}
     typed = Counter(word for turn in turns for word in (turn.typed or "").split())
     changed = 0
     for turn in turns:
@@ -166,7 +169,8 @@ def mend_commands(turns: Sequence[Turn], vocabulary: Collection[str]) -> int:
                 "".join(letters) for letters in product(*(LOOKALIKES.get(letter, letter) for letter in word))
             } & words
             if not near and len(word) >= 3:
-                near = {other for other in words if Levenshtein.distance(word, other, score_cutoff=1) == 1}
+                others = words if len(word) >= LONG else known
+                near = {other for other in others if Levenshtein.distance(word, other, score_cutoff=1) == 1}
             if len(near) == 1:
                 mended[place] = near.pop()
                 changed += 1

@@ -58,6 +58,11 @@ def test_mending_needs_one_candidate_only():
     assert [turn.typed for turn in turns] == [None, "get lantern", "open door", "get xyzzy"]
 
 
+def test_mending_does_not_turn_a_short_word_into_its_neighbour_on_the_screen():
+    turns = turns_of("Hall\nYou are in a house.\n>douse lamp\nIt is dark.")
+    assert mend_commands(turns, ["look", "lamp"]) == 0
+
+
 def test_mending_leaves_repeated_words_and_needs_a_vocabulary():
     text = "Hall\nA lamp is here.\n>get lamb\nTaken.\n>drop lamb\nDropped."
     turns = turns_of(text)
