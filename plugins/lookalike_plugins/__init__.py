@@ -8,6 +8,7 @@ def lookalike_environments() -> dict[str, str]:
     return {
         "zork": "lookalike_plugins.environments.zork:Zork",
         "adventure": "lookalike_plugins.environments.adventure:ColossalCave",
+        "procgen": "lookalike_plugins.environments.procgen:Procgen",
     }
 
 
@@ -26,6 +27,7 @@ def lookalike_players() -> dict[str, str]:
 def lookalike_critics() -> dict[str, str]:
     return {
         "transcript": "lookalike_plugins.critics.transcript:Transcript",
+        "frames": "lookalike_plugins.critics.frames:Frames",
         "outline": "lookalike_plugins.critics.outline:Outline",
         "random": "lookalike_plugins.critics.random:RandomCritic",
         "constant": "lookalike_plugins.critics.controls:ConstantCritic",

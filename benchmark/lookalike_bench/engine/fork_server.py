@@ -11,6 +11,8 @@ forks. Single-file plugins, and systems other than Linux, get a new interpreter 
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import random
@@ -20,6 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Protocol
 
 START_SECONDS = 60.0
@@ -55,7 +58,9 @@ def start_child(target: str, file: str | None, descriptor: int) -> Process:
     module = target.partition(":")[0] if ":" in target else ""
     if file is None and module and sys.platform == "linux":
         try:
-            return _server(module).fork(descriptor)
+            forked = _server(module).fork(descriptor)
+            if forked is not None:
+                return forked
         except (OSError, ValueError):
             # The server could not import the module, or died of it: what is wrong shows in a new interpreter.
             _forget(module)
@@ -79,7 +84,7 @@ class Forked:
     def __init__(self, pid: int, server: ForkServer) -> None:
         self.pid = pid
         self.returncode: int | None = None
-        self._server = server
+        self.server = server
         self._lock = threading.Lock()
         self._ended = os.pidfd_open(pid)
 
@@ -103,7 +108,7 @@ class Forked:
                 poll = select.poll()
                 poll.register(self._ended, select.POLLIN)
                 if poll.poll(None if timeout is None else timeout * 1000):
-                    self.returncode = self._server.reap(self.pid)
+                    self.returncode = self.server.reap(self.pid)
                     os.close(self._ended)
             return self.returncode
 
@@ -113,18 +118,30 @@ class ForkServer:
 
     def __init__(self, module: str) -> None:
         self._lock = threading.Lock()
+        self._learned: set[str] = set()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(START_SECONDS)
         with theirs:
             self._process = _interpreter(_SERVER, theirs.fileno(), module)
 
-    def fork(self, descriptor: int) -> Forked:
-        """A new child, in today's environment variables and directory. Raises OSError or ValueError."""
+    def fork(self, descriptor: int) -> Forked | None:
+        """A new child, in today's environment variables and directory; None if what was imported runs threads,
+        whose work a fork would leave half done. Raises OSError or ValueError if the server is gone."""
         now = {"environ": dict(os.environ), "directory": os.getcwd()}
         with self._lock:
             socket.send_fds(self._socket, [json.dumps(now).encode()], [descriptor])
             pid = json.loads(self._socket.recv(64))["pid"]
-        return Forked(pid, self)
+        return Forked(pid, self) if pid else None
+
+    def learn(self, modules: Sequence[str]) -> None:
+        """Import what a first environment turned out to need, so that the next ones find it imported."""
+        with self._lock:
+            new = [module for module in modules if module not in self._learned]
+            if new:
+                self._learned.update(new)
+                with contextlib.suppress(OSError, ValueError):
+                    self._socket.send(json.dumps({"import": new}).encode())
+                    self._socket.recv(64)
 
     def reap(self, pid: int) -> int:
         """The exit code of a child that has ended, as subprocess gives it."""
@@ -165,29 +182,27 @@ def _forget(module: str) -> None:
 
 def serve(descriptor: int, module: str) -> None:
     """Import, then fork for each message until the parent is gone."""
-    import contextlib
-    import importlib
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # A library's threads do not survive a fork: let none begin while it is imported.
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     control = socket.socket(fileno=descriptor)
     from lookalike_bench.engine.isolated_child import main
 
-    with contextlib.suppress(Exception):  # what is wrong is told by the child, which imports it again
-        importlib.import_module(module)
-    if threading.active_count() > 1:
-        return
+    _import([module])
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 1 << 20, 1)
         if not message:
             return
         asked = json.loads(message)
+        if "import" in asked:
+            _import(asked["import"])
+            control.send(b"{}")
+            continue
         if "reap" in asked:
             _, status = os.waitpid(asked["reap"], 0)
             control.send(json.dumps({"code": os.waitstatus_to_exitcode(status)}).encode())
             continue
-        pid = os.fork()
+        pid = os.fork() if threading.active_count() == 1 else None
         if pid == 0:
             code = 1
             try:
@@ -202,3 +217,9 @@ def serve(descriptor: int, module: str) -> None:
                 os._exit(code)
         os.close(descriptors[0])
         control.send(json.dumps({"pid": pid}).encode())
+
+
+def _import(modules: Sequence[str]) -> None:
+    for module in modules:
+        with contextlib.suppress(Exception):  # what is wrong is told by the child, which imports it again
+            importlib.import_module(module)

@@ -48,8 +48,10 @@ def main(descriptor: int) -> None:
             break
         try:
             if server is None:
+                known = set(sys.modules)
                 server = Server(message)
-                send(connection, {"result": asdict(server.info())})
+                started = {"info": asdict(server.info()), "imported": sorted(set(sys.modules) - known)}
+                send(connection, {"result": started})
             else:
                 result, blobs = server.answer(message["call"], message["arguments"], payload)
                 send(connection, {"result": result}, blobs)

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
-from lookalike_bench.engine.fork_server import start_child
+from lookalike_bench.engine.fork_server import Forked, start_child
 from lookalike_bench.engine.isolated_child import error_named, receive, send
 from lookalike_bench.errors import EnvironmentFailure
 from lookalike_bench.plugins.environment import Environment, Walkthrough
@@ -55,14 +55,16 @@ class IsolatedEnvironment(Environment):
             self._process = start_child(description["target"], description["file"], theirs.fileno())
         self._connection = Connection(ours.detach())
         try:
-            info, _ = self._exchange(description, b"", start_timeout)
+            started, _ = self._exchange(description, b"", start_timeout)
         except BaseException:
             self.close()
             raise
         plain: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in info.items()
+            name: tuple(value) if isinstance(value, list) else value for name, value in started["info"].items()
         }
         self._info = EnvironmentInfo(**plain)
+        if isinstance(self._process, Forked):
+            self._process.server.learn(started["imported"])
 
     @staticmethod
     def _description(registered: Registered, arguments: Mapping[str, Any]) -> dict[str, Any]:

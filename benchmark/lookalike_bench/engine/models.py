@@ -1,8 +1,8 @@
 """What a run gives to its models: the response cache, the budget, and how they are reached.
 
-    models = Models(cache=ResponseCache(path), budget=Budget(Prices.load(), limit=5.0))
-    models.reach(player)                      # before it starts
-    player = models.around(player)            # after: cached outside, paid inside
+models = Models(cache=ResponseCache(path), budget=Budget(Prices.load(), limit=5.0))
+models.reach(player)                      # before it starts
+player = models.around(player)            # after: cached outside, paid inside
 """
 
 from __future__ import annotations

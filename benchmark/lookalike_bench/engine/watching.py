@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -25,8 +26,9 @@ from lookalike_bench.tasks.assets import cache_directory
 from lookalike_bench.tasks.schema import CriticSpec, VideoSpec
 from lookalike_bench.tasks.task import Task
 from lookalike_bench.types import Brief
+from lookalike_bench.videos.demonstrations import read_demonstration, render_demonstration
 from lookalike_bench.videos.video import Video, file_sha256
-from lookalike_bench.videos.walkthroughs import read_recording, render_walkthrough
+from lookalike_bench.videos.walkthroughs import render_walkthrough
 
 
 @dataclass(frozen=True)
@@ -90,21 +92,37 @@ def _open_video(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
         # A recording's status line is its top row of text: the share is that of a terminal's 26 rows.
         mask = 1 / 26 if task.file.mask_status_line else 0.0
         return Video(path, file_sha256(path), "human", start=spec.start, end=spec.stop, mask_top=mask)
+    if spec.demonstration is not None:
+        return _demonstrated(task, spec, plugins)
     environment = open_environment(plugins, spec.environment or task.file.environment)
     try:
-        if spec.demonstration is not None:
-            walkthrough = read_recording(task.folder / spec.demonstration).walkthrough()
-        else:
-            walkthrough = _own_walkthrough(task, spec, environment)
-        return render_walkthrough(
-            environment,
-            walkthrough,
-            start=int(spec.start),
-            stop=None if spec.stop is None else int(spec.stop),
-            mask_status_line=task.file.mask_status_line,
+        walkthrough = _own_walkthrough(task, spec, environment)
+        return render_walkthrough(environment, walkthrough, **_cut(spec), mask_status_line=task.file.mask_status_line)
+    finally:
+        environment.close()
+
+
+def _demonstrated(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
+    demonstration = read_demonstration(task.folder / str(spec.demonstration))
+    played_in = demonstration.environment
+    # Pictures are filmed in this process: a film is far more than what is worth sending out of another.
+    filmed = hasattr(plugins.find("environment", played_in.plugin).load(), "film")
+    environment: Environment = (
+        plugins.create("environment", played_in.plugin, played_in.arguments)
+        if filmed
+        else open_environment(plugins, played_in)
+    )
+    try:
+        return render_demonstration(
+            demonstration, environment, **_cut(spec), mask_status_line=task.file.mask_status_line
         )
     finally:
         environment.close()
+
+
+def _cut(spec: VideoSpec) -> dict[str, Any]:
+    """Which commands of recorded play are shown."""
+    return {"start": int(spec.start), "stop": None if spec.stop is None else int(spec.stop)}
 
 
 def _own_walkthrough(task: Task, spec: VideoSpec, environment: Environment) -> Walkthrough:

@@ -126,7 +126,7 @@ class Stage:
             self.judge.observe(None, self.observation, self.situation.actions)
             self.review = await self.judge.review()
         self.success = reached(self.goal, self.observation)
-        self.conversation.add("user", prompts.turn(self.observation))
+        self.conversation.add("user", prompts.turn(self.observation, self._described()))
 
     def request(self, ask: Ask, decode: Decode) -> tuple[Request, str]:
         """The request that asks one member for its next action, and its tail.
@@ -198,8 +198,12 @@ class Stage:
         self._clock = time.perf_counter()
         self.conversation.add("assistant", action)
         verdict = prompts.verdict(self.review, self.reveal)
-        self.conversation.add("user", prompts.turn(self.observation, memory, verdict))
+        self.conversation.add("user", prompts.turn(self.observation, self._described(), memory, verdict))
         self.conversation.cut()
+
+    def _described(self) -> str:
+        """What the critic sees, for a player that cannot."""
+        return self.judge.describe() if self.judge is not None else ""
 
     def asked(self, ask: Ask, request: Request, tail: str) -> None:
         """Remember what a member was asked, for the step's record."""

@@ -48,6 +48,11 @@ class Judge(ABC):
         `actions` is what the environment lists as possible now. Cheap, and never a model call: a resumed
         episode is observed again."""
 
+    def describe(self) -> str:
+        """What is seen now, in words, for a player that cannot see; empty where the environment's own text is
+        enough. It joins the conversation, and so the record."""
+        return ""
+
     @abstractmethod
     async def judge(self, proposals: Sequence[str]) -> list[Judgement]:
         """Judge actions that could be played now, before any of them is. One judgement each, in order."""

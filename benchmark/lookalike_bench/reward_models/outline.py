@@ -64,9 +64,7 @@ class Outline:
             reply = self.sentences.read(step.outcome or (written[index + 1].cue if follows else ""))
             there = self.places.arrive(reply, here, key)
             self.places.learn(here, key, there, index)
-            self.steps.append(
-                Step(index, action, key, here, there, reply.numbers, step.weight, step.milestone)
-            )
+            self.steps.append(Step(index, action, key, here, there, reply.numbers, step.weight, step.milestone))
             self.with_key[key].append(index)
             self.at_place[here].append(index)
             if is_direction(key) and there != here:

@@ -111,9 +111,7 @@ class Places:
             likely += [place for place, ways in self.ways.items() if back in ways and here in ways[back].targets]
         return likely
 
-    def _choose(
-        self, candidates: list[int], shown: set[int], description: int | None, likely: list[int]
-    ) -> int | None:
+    def _choose(self, candidates: list[int], shown: set[int], description: int | None, likely: list[int]) -> int | None:
         """Which of the places with this name; None if it must be another one of that name."""
         if description is not None:
             same = [place for place in candidates if description in self.all[place].sentences]

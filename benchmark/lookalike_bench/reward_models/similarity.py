@@ -103,9 +103,7 @@ class Sentences:
             return len(known) >= 6 and fuzz.ratio(" ".join(words), " ".join(known)) >= 93
         different = [pair for pair in zip(words, known, strict=True) if not self._same(*pair)]
         # Once in a long sentence, a misread word may happen to be another real one ("of" for "if").
-        return not different or (
-            len(different) == 1 and len(words) >= 10 and _ALWAYS_REAL.isdisjoint(different[0])
-        )
+        return not different or (len(different) == 1 and len(words) >= 10 and _ALWAYS_REAL.isdisjoint(different[0]))
 
     def _same(self, left: str, right: str) -> bool:
         if left == right:

@@ -127,14 +127,18 @@ def check_demonstration(demonstration: Demonstration, environment: Environment) 
 
 
 def render_demonstration(
-    demonstration: Demonstration, environment: Environment, start: int = 0, stop: int | None = None
+    demonstration: Demonstration,
+    environment: Environment,
+    start: int = 0,
+    stop: int | None = None,
+    mask_status_line: bool = True,
 ) -> Video:
     """The video of a demonstration's actions `start` to `stop` (not included), checked and rendered unless it is in
     the cache. `environment` is one made from the demonstration's own spec. Raises VideoError."""
     if not isinstance(environment, Filmed):
         from lookalike_bench.videos.walkthroughs import render_walkthrough
 
-        return render_walkthrough(environment, demonstration.walkthrough(), start, stop)
+        return render_walkthrough(environment, demonstration.walkthrough(), start, stop, mask_status_line)
     if start:
         raise VideoError(f"{environment.info.name}: a demonstration of pictures is shown from its beginning, start: 0")
     actions = demonstration.actions[:stop]

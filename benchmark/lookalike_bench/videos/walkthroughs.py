@@ -3,11 +3,8 @@
     walkthrough = environment.walkthrough()                       # a solution that the game's package carries
     video = render_walkthrough(environment, walkthrough, start=0, stop=60)
 
-    recording = read_recording(Path("demonstrations/house.json"))  # what a person recorded
-    video = render_walkthrough(environment, recording.walkthrough(), ...)
-
-A recording is JSON: {"environment": "zork", "seed": 12, "origin": "human", "actions": ["north", ...]}. Beside each
-video stands its text, `.truth.txt`: only the measurement of reading quality opens it (scoring/ocr_quality.py).
+Recorded play comes this way too: see demonstrations.py. Beside each video stands its text, `.truth.txt`: only the
+measurement of reading quality opens it (scoring/ocr_quality.py).
 """
 
 from __future__ import annotations
@@ -19,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lookalike_bench.errors import VideoError
 from lookalike_bench.plugins.environment import Environment, Walkthrough
@@ -32,33 +28,6 @@ from lookalike_bench.videos.video import Video
 _ROOM = re.compile(r"^[A-Z][A-Za-z' ,-]{1,38}[a-z]$")
 _SMALL_WORDS = frozenset(["of", "the", "in", "on", "a", "an", "at", "to", "by", "and", "under"])
 _STATUS_LINE = re.compile(r"^>?\s*\S.*\s{2,}Score:.*$")
-
-
-class Recording(BaseModel):
-    """Recorded play: the actions, and the seed of the environment in which they were played."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    environment: str
-    seed: int
-    origin: str = Field(min_length=1)
-    actions: list[str] = Field(min_length=1)
-    source: str = ""
-
-    def walkthrough(self) -> Walkthrough:
-        return Walkthrough(self.actions, self.seed, self.origin, self.source)
-
-
-def read_recording(path: Path) -> Recording:
-    """Read a recording. Raises VideoError."""
-    try:
-        return Recording.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in fault["loc"]) or "the file"
-        raise VideoError(f"{path}: {place}: {fault['msg']}: expected environment, seed, origin and actions") from error
 
 
 def render_walkthrough(

@@ -117,6 +117,50 @@ def test_a_module_that_kills_its_interpreter_is_an_error_of_the_environment(
         IsolatedEnvironment(Registered("environment", "deadly", "deadly_module:Deadly", "test", "0"))
 
 
+THREADED = """
+import threading, time
+from lookalike_bench.plugins.environment import Environment
+from lookalike_bench.types import EnvironmentInfo, Observation
+
+threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+
+
+class Threaded(Environment):
+    info = EnvironmentInfo("threaded", "", "", (), (0, 1), "threaded")
+
+    def reset(self, seed): return Observation("begun")
+    def step(self, action): return Observation("on")
+    def actions(self): return []
+    def snapshot(self): return b""
+    def restore(self, snapshot): pass
+"""
+
+
+def test_a_module_that_runs_threads_is_not_forked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "threaded_module.py").write_text(THREADED)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with IsolatedEnvironment(Registered("environment", "t", "threaded_module:Threaded", "test", "0")) as environment:
+        assert isinstance(environment._process, subprocess.Popen)
+        assert environment.reset(0).text == "begun"
+    fork_server._forget("threaded_module")
+
+
+LAZY = MODULE.replace(
+    "    def reset(self, seed):", "    def __init__(self):\n        import wave\n\n    def reset(self, seed):"
+).replace("{IMPORTED_BY}", "{'wave' in __import__('sys').modules}")
+
+
+def test_what_the_first_environment_imported_the_next_finds_imported(
+    traps: Registered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "trap_module.py").write_text(LAZY)
+    with IsolatedEnvironment(traps) as first, IsolatedEnvironment(traps) as second:
+        assert isinstance(first._process, Forked) and isinstance(second._process, Forked)
+        assert "wave" in first._process.server._learned
+        second.reset(0)
+        assert second.step("go").text.split()[1] == "True"
+
+
 PARENT = """
 import sys, time
 sys.path[:] = {path!r}

@@ -8,8 +8,9 @@ import pytest
 from lookalike_bench.errors import VideoError
 from lookalike_bench.plugins.environment import Environment, Walkthrough
 from lookalike_bench.types import EnvironmentInfo, Observation
+from lookalike_bench.videos.demonstrations import read_demonstration, render_demonstration
 from lookalike_bench.videos.frames import read_frames
-from lookalike_bench.videos.walkthroughs import read_recording, render_walkthrough, replay, room, truth_path
+from lookalike_bench.videos.walkthroughs import render_walkthrough, replay, room, truth_path
 
 from tests.rendered_session import require_font
 
@@ -105,13 +106,12 @@ def test_walkthrough_that_ends_too_early():
 def test_recording(tmp_path):
     path = tmp_path / "play.json"
     path.write_text(json.dumps({"environment": "corridor", "seed": 3, "origin": "human", "actions": ["east", "east"]}))
-    walkthrough = read_recording(path).walkthrough()
-    assert render_walkthrough(Corridor(), walkthrough).origin == "human"
+    assert render_demonstration(read_demonstration(path), Corridor()).origin == "human"
     path.write_text('{"environment": "corridor", "seed": "three", "origin": "human", "actions": ["east"]}')
     with pytest.raises(VideoError, match=r"play\.json: seed: "):
-        read_recording(path)
+        read_demonstration(path)
     with pytest.raises(VideoError, match="cannot be read"):
-        read_recording(tmp_path / "none.json")
+        read_demonstration(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize(

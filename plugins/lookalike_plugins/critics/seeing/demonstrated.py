@@ -135,9 +135,7 @@ def remember(
     return replace(learned, familiar=_familiar(learned, videos))
 
 
-def _moves(
-    speed: NDArray[np.float64], usual: NDArray[np.float64], follows: bool, frames: int
-) -> NDArray[np.float64]:
+def _moves(speed: NDArray[np.float64], usual: NDArray[np.float64], follows: bool, frames: int) -> NDArray[np.float64]:
     """What the player did in the time of one action from each frame on, in units of a usual move: (n, 2)."""
     total = np.cumsum(np.concatenate([np.zeros((1, 2)), speed]), axis=0)
     until = np.minimum(np.arange(len(speed)) + frames, len(speed))

@@ -1,8 +1,8 @@
 """What the critic of pixels learned from videos, and how it is kept in a reward model.
 
-    known = learn([read_film(video) for video in videos], frames_per_action=4)
-    reward_model.arrays = known.arrays()
-    known = Knowledge.of(reward_model)
+known = learn([read_film(video) for video in videos], frames_per_action=4)
+reward_model.arrays = known.arrays()
+known = Knowledge.of(reward_model)
 """
 
 from __future__ import annotations
