@@ -2,13 +2,17 @@
 
 The harness is pinned to one core and the server to another, where there are two. Everything is real but the model:
 Zork in its own process, the engine, the records, the response cache, the openai player over HTTP. Each case is a
-process of its own. The exit code is 1 if a case misses what it must reach.
+process of its own. The last case is the player `local`, with real weights and all cores. The exit code is 1 if a case
+misses what it must reach.
+
+    python -m tests.performance                                 # all cases
+    python -m tests.performance local --model smollm2-135m      # one case, with other weights
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import math
 import os
 import platform
 import statistics
@@ -17,36 +21,16 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.performance.local import local_player
+from tests.performance.row import Row
+
 CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else [0]
 LATENCY = 0.2
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    case: str
-    measured: float
-    unit: str
-    bound: float
-    note: str = ""
-    at_least: bool = False
-
-    @property
-    def reached(self) -> bool:
-        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
-
-    def __str__(self) -> str:
-        sign = "at least" if self.at_least else "at most"
-        bound = "" if math.isinf(self.bound) else f"{sign} {self.bound:g}"
-        mark = "" if self.reached else "MISSED "
-        return f"{self.case:<54}{self.measured:8.2f} {self.unit:<4}{bound:<14}{mark}{self.note}".rstrip()
 
 
 def pinned(core: int) -> Any:
@@ -164,10 +148,24 @@ variants: {baseline: {}}
 
 
 def main() -> int:
+    cases: dict[str, Callable[[], list[Row]]] = {
+        "episode": one_long_episode,
+        "episodes": many_episodes,
+        "swarm": swarm,
+        "start": first_request,
+        "local": lambda: local_player(arguments.model),
+    }
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(cases)}; all by default")
+    parser.add_argument("--model", default="qwen2.5-coder-1.5b", help="the weights of the player local")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.cases) - set(cases):
+        parser.error(f"no case {', '.join(sorted(unknown))}: expected {', '.join(cases)}")
+
     print(f"{platform.machine()}, {len(CORES)} cores, Python {platform.python_version()}", flush=True)
     rows: list[Row] = []
-    for case in (one_long_episode, many_episodes, swarm, first_request):
-        for row in case():
+    for name in arguments.cases or cases:
+        for row in cases[name]():
             rows.append(row)
             print(row, flush=True)
     return 0 if all(row.reached for row in rows) else 1
