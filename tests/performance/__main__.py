@@ -153,11 +153,12 @@ def main() -> int:
         "episodes": many_episodes,
         "swarm": swarm,
         "start": first_request,
-        "local": lambda: local_player(arguments.model),
+        "local": lambda: local_player(arguments.model, arguments.steps),
     }
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="case", help=f"{', '.join(cases)}; all by default")
     parser.add_argument("--model", default="qwen2.5-coder-1.5b", help="the weights of the player local")
+    parser.add_argument("--steps", type=int, default=3, help="steps of each kind that the player local is timed for")
     arguments = parser.parse_args()
     if unknown := set(arguments.cases) - set(cases):
         parser.error(f"no case {', '.join(sorted(unknown))}: expected {', '.join(cases)}")

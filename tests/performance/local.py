@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -22,14 +23,14 @@ from tests.performance.row import Row
 PEER = "transformers (torch, bfloat16) to local, same work"
 
 
-def local_player(model: str) -> list[Row]:
+def local_player(model: str, steps: int) -> list[Row]:
     if reason := missing("openvino_genai") or not_here(model):
         return [Row(f"local, {model}", math.nan, "x", 2, reason)]
-    ours = asked("local", model)
+    ours = asked("local", model, steps)
     rows = [swarm_to_member(ours, model, "choose"), swarm_to_member(ours, model, "generate")]
     if reason := missing("torch", "transformers", "gguf", "llguidance"):
         return [*rows, Row(PEER, math.nan, "x", 2, reason, at_least=True)]
-    return [*rows, *against(ours, asked("transformers", model))]
+    return [*rows, *against(ours, asked("transformers", model, steps))]
 
 
 def missing(*packages: str) -> str:
@@ -47,10 +48,12 @@ def not_here(model: str) -> str:
     return ""
 
 
-def asked(player: str, model: str) -> dict[str, Any]:
+def asked(player: str, model: str, steps: int) -> dict[str, Any]:
     """What a player took, in a process of its own with all cores."""
     command = [sys.executable, "-m", "tests.performance.players", "--player", player, "--model", model]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    command += ["--steps", str(steps)]
+    quiet = {**os.environ, "TQDM_DISABLE": "1"}
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=quiet)
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 

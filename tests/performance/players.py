@@ -1,7 +1,7 @@
 """Asks one player what a member and a swarm ask, with real weights, and prints what it took as JSON.
 
-    python -m tests.performance.players --player local --model smollm2-135m
-    python -m tests.performance.players --player transformers --model smollm2-135m
+    python -m tests.performance.players --player local --model smollm2-135m --steps 3
+    python -m tests.performance.players --player transformers --model smollm2-135m --steps 3
 
 A conversation of about 2,500 tokens is read; each step then adds an observation of about 100 tokens, and a tail of
 about 25 to each member's prompt. `transformers` computes with the same GGUF file, dequantised to bfloat16.
@@ -43,7 +43,6 @@ class Dequantised(Transformers):
         import transformers
         from lookalike_plugins.players.torch_model import TorchModel
 
-        transformers.utils.logging.disable_progress_bar()
         file = resolve(weights.find(self._name).asset)
         source: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
         tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
@@ -121,7 +120,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--player", choices=("local", "transformers"), required=True)
     parser.add_argument("--model", required=True, help="a model of the player local: a name, or a GGUF file's path")
-    parser.add_argument("--steps", type=int, default=5, help="steps of each kind")
+    parser.add_argument("--steps", type=int, required=True, help="steps of each kind")
     arguments = parser.parse_args()
     asked = Local(arguments.model) if arguments.player == "local" else Dequantised(arguments.model, device="cpu")
     json.dump(asyncio.run(measure(asked, arguments.steps)), sys.stdout)
