@@ -9,6 +9,7 @@ The same submissions give the same tables, byte for byte.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from lookalike_bench.scoring.results import Estimate, TaskSummary, VariantSummar
 from lookalike_bench.scoring.statistics import mean_of_proportions
 from lookalike_bench.scoring.summary import summarise
 from lookalike_bench.tasks.task import Task
+
+_LONG_SHA256 = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 METHODS = {
     "baseline": "player alone (pLLM)",
@@ -102,11 +105,11 @@ class Row:
 
     @property
     def player(self) -> str:
-        """The model as its player names it."""
+        """The model as its player names it; of a file's sha256 the first digits, the rest is in the submission."""
         for seed in self.task.seeds:
             episode = self.accepted.run.episode(self.task.task, self.variant.variant, seed)
             if episode is not None:
-                return episode.header.player or "nobody"
+                return _LONG_SHA256.sub(r"\1", episode.header.player or "nobody")
         return "?"
 
 

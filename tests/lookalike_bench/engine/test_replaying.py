@@ -109,6 +109,8 @@ def test_one_changed_word_is_found(zork_run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", SUBMISSIONS, ids=lambda path: path.name)
 def test_every_committed_submission_is_verified_by_replay(path: Path, tmp_path: Path) -> None:
     _, run = unpack(path, tmp_path)
+    if "procgen" in {episode.header.environment["plugin"] for episode in run.episodes()}:
+        pytest.importorskip("procgen", reason="procgen-mirror is not installed here", exc_type=ImportError)
     assert list(check(run, load_tasks(ROOT / "tasks"))) == []
     begun = time.perf_counter()
     try:
