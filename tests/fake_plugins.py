@@ -88,8 +88,8 @@ class Believer(Player):
 class EastCritic(Critic):
     """Has seen that people go east."""
 
-    def __init__(self, broken: bool = False) -> None:
-        self.broken = broken
+    def __init__(self, broken: bool = False, praise: float = 1.0) -> None:
+        self.broken, self.praise = broken, praise
 
     async def watch(self, videos: Sequence[object], brief: object) -> RewardModel:
         if self.broken:
@@ -97,15 +97,18 @@ class EastCritic(Critic):
         return RewardModel(rules=["Go east."], provenance={"critic": "east"})
 
     def judge(self, reward_model: RewardModel) -> Judge:
-        return EastJudge()
+        return EastJudge(self.praise)
 
 
 class EastJudge(Judge):
+    def __init__(self, praise: float) -> None:
+        self.praise = praise
+
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
         self.last = action
 
     async def judge(self, proposals: Sequence[str]) -> list[Judgement]:
-        return [Judgement(1.0 if action == "east" else -0.5, "east is out") for action in proposals]
+        return [Judgement(self.praise if action == "east" else -0.5, "east is out") for action in proposals]
 
     async def review(self) -> Judgement:
         reward = 0.0 if self.last is None else 1.0 if self.last == "east" else -0.5

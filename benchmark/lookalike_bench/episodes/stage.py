@@ -21,7 +21,7 @@ from random import Random
 from typing import Protocol
 
 from lookalike_bench.episodes import prompts
-from lookalike_bench.errors import EnvironmentFailure
+from lookalike_bench.errors import CriticFailure, EnvironmentFailure
 from lookalike_bench.plugins.critic import Judge
 from lookalike_bench.plugins.player import Player
 from lookalike_bench.records.schema import (
@@ -262,6 +262,8 @@ def observation_record(observation: Observation) -> ObservationRecord:
 def judgement_record(judgement: Judgement | None) -> JudgementRecord | None:
     if judgement is None:
         return None
+    if not -1 <= judgement.reward <= 1:
+        raise CriticFailure(f"the critic gave a reward of {judgement.reward:g}: expected a number from -1 to 1")
     return JudgementRecord(
         reward=judgement.reward,
         reason=judgement.reason,

@@ -195,5 +195,5 @@ def value_by_direction(move: NDArray[np.float64], actions: Sequence[str]) -> dic
             values[name] = -0.3
         else:
             cosine = float(move @ np.array(vector)) / (np.hypot(*move) * max(np.hypot(*vector), 1.0))
-            values[name] = round(0.9 * cosine - 0.3, 3)
+            values[name] = round(max(-1.0, 0.9 * cosine - 0.3), 3)
     return values

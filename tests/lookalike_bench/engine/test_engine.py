@@ -152,6 +152,14 @@ def test_what_fails_before_the_first_step_is_on_record(
     assert all(episode.header.observation is None for episode in run.episodes())
 
 
+@pytest.mark.parametrize("praise", [1.2, float("nan")])
+def test_a_reward_out_of_bounds_is_the_critics_failure(tmp_path: Path, plugins: PluginManager, praise: float) -> None:
+    critic = PluginSpec.model_validate({"plugin": "east", "praise": praise})
+    task = load_task(write_task(tmp_path)).with_options(variants=["swarm"], seeds=[0], critic=critic)
+    _, [end] = play(tmp_path, task, plugins)
+    assert end.error == f"CriticFailure: the critic gave a reward of {praise:g}: expected a number from -1 to 1"
+
+
 def test_a_crash_of_the_environment_costs_its_episode_only(tmp_path: Path, plugins: PluginManager) -> None:
     changes = "environment: {plugin: corridor, crash_at: 2}"
     task = load_task(write_task(tmp_path, changes, without=("environment",))).with_options(variants=["single"])

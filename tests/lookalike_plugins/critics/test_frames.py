@@ -15,7 +15,7 @@ from lookalike_bench.types import Brief, Observation
 from lookalike_bench.videos.demonstrations import read_demonstration
 from lookalike_bench.videos.pictures import write_pictures
 from lookalike_bench.videos.video import Video
-from lookalike_plugins.critics.frames import Frames
+from lookalike_plugins.critics.frames import Frames, value_by_direction
 from lookalike_plugins.critics.seeing.motion import action_towards, camera_shift, direction
 
 TASKS = Path(__file__).parents[3] / "tasks"
@@ -228,3 +228,10 @@ def test_plays_procgen_from_pixels(game: str, levels: range, at_least: int, tmp_
                 break
         solved += observation.level_complete
     assert solved >= at_least
+
+
+def test_no_action_is_worth_less_than_the_worst_reward() -> None:
+    values = value_by_direction(np.array([-1.0, 0.0]), ["up", "down", "left", "right", "wait"])
+    assert values["up"] == 1.0
+    assert values["down"] == -1.0
+    assert all(-1 <= value <= 1 for value in values.values())
