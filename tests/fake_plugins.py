@@ -101,7 +101,7 @@ class EastCritic(Critic):
 
 
 class EastJudge(Judge):
-    def __init__(self, praise: float) -> None:
+    def __init__(self, praise: float = 1.0) -> None:
         self.praise = praise
 
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
