@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lookalike_bench.engine.limiter import Limiter, shared_limiter
 from lookalike_bench.engine.remote import Transient, Transport, Unanswered, persist, retry_after_seconds
 from lookalike_bench.errors import LookalikeError, PluginError
+from lookalike_bench.text import without_controls
 from lookalike_bench.types import Usage
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ T = TypeVar("T")
 
 DEFAULT_MODEL = "gemini-3.8-flash"
 KEYS = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
 class GeminiError(LookalikeError):
@@ -152,7 +152,7 @@ class GeminiModel:
 
     def _clean(self, text: str) -> str:
         text = text.replace(self._key, "***") if self._key else text
-        text = _CONTROL.sub(" ", text).strip()
+        text = without_controls(text).strip()
         return text if len(text) <= 300 else f"{text[:297]}..."
 
 

@@ -25,6 +25,7 @@ from lookalike_bench.engine.limiter import Limiter, shared_limiter
 from lookalike_bench.engine.remembered import Remembered
 from lookalike_bench.engine.remote import Transient, Transport, Unanswered, persist, retry_after_seconds
 from lookalike_bench.errors import LookalikeError, PluginError
+from lookalike_bench.text import without_controls
 from lookalike_bench.types import Message, Usage
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ LARGEST_ANSWER = 16 * 2**20
 
 KNOWN_SERVERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama.cpp", "llama.cpp": "llama.cpp"}
 """What a server's list of models says in `owned_by`, by the name that is used here."""
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
 class ServerError(LookalikeError):
@@ -230,7 +229,7 @@ class ChatServer:
     def _clean(self, text: str) -> str:
         """One short line without control characters, and without the key should a server repeat it."""
         text = text.replace(self._key, "***") if self._key else text
-        text = _CONTROL.sub(" ", text).strip()
+        text = without_controls(text).strip()
         return text if len(text) <= 300 else f"{text[:297]}..."
 
 

@@ -116,7 +116,7 @@ def _build(arguments: argparse.Namespace) -> int:
 
 
 def _refuse(path: Path, problems: list[str]) -> int:
-    from lookalike_bench.publish.tables import printable
+    from lookalike_bench.text import printable
 
     for problem in problems[:20]:
         print(printable(f"{path}: {problem}"), file=sys.stderr)

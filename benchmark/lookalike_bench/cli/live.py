@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 import time
@@ -16,13 +15,7 @@ from rich.text import Text
 
 from lookalike_bench.engine.plan import EpisodePlan
 from lookalike_bench.records.schema import EpisodeEnd, StepRecord
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
-
-
-def printable(text: str) -> str:
-    """Text without what could steer a terminal: control characters and marks that reverse its direction."""
-    return _CONTROL.sub(" ", text)
+from lookalike_bench.text import printable
 
 
 class LiveView:

@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from lookalike_bench.cli.options import plugins_of
     from lookalike_bench.engine.replaying import replay_run
-    from lookalike_bench.publish.tables import printable
     from lookalike_bench.records.bundles import opened
+    from lookalike_bench.text import printable
 
     began = time.perf_counter()
     episodes = steps = 0

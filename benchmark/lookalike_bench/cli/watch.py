@@ -57,7 +57,7 @@ def _print_outline(reward_model: RewardModel) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from lookalike_bench.cli.live import printable
+    from lookalike_bench.text import printable
 
     table = Table("time", "situation", "action", "outcome", "weight", box=None, padding=(0, 2, 0, 0))
     for step in reward_model.outline:

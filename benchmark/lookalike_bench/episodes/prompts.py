@@ -12,11 +12,11 @@ import re
 from collections.abc import Sequence
 
 from lookalike_bench.records.schema import ConversationChange, MessageRecord
+from lookalike_bench.text import without_controls
 from lookalike_bench.types import EnvironmentInfo, Judgement, Message, Observation, Reveal, Role
 
 ANSWER = "Answer with one action and nothing else."
 EARLIER_STEPS_CUT = "(Earlier steps are left out.)\n\n"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
 def system_prompt(info: EnvironmentInfo, goal: str, max_steps: int, reveal: Reveal) -> str:
@@ -75,7 +75,7 @@ def tail(listed: Sequence[str], recommended: str | None, role: str) -> str:
 def read_action(text: str) -> str:
     """The action in a free answer: its first line with words, without labels, quotes and control characters."""
     for line in text.splitlines():
-        line = _CONTROL.sub(" ", line).strip()
+        line = without_controls(line).strip()
         line = re.sub(
             r"^(?:[-*>]+\s*|(?:my |the )?(?:next )?(?:action|command)\s*(?:is)?\s*:\s*)+", "", line, flags=re.I
         )

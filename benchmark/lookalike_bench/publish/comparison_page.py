@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from lookalike_bench.publish.pages import render, write_page
 from lookalike_bench.publish.report_page import write_report
-from lookalike_bench.publish.tables import estimate_text, points_text, printable
+from lookalike_bench.publish.tables import estimate_text, points_text
 from lookalike_bench.records.store import Run
 from lookalike_bench.scoring.comparison import Comparison, Flipped
+from lookalike_bench.text import printable
 
 
 def render_comparison(comparison: Comparison) -> str:

@@ -8,17 +8,16 @@ swarm                5       5        0  100 % [57, 100]   11 % [11, 12]        
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator
 
 from lookalike_bench.scoring.results import Estimate, RunSummary, TaskSummary, VariantSummary
 from lookalike_bench.scoring.statistics import Difference
 from lookalike_bench.scoring.summary import compare_success
+from lookalike_bench.text import printable
 
 WIDTH = 118
 # C0 and C1 controls, and the marks that turn the direction of a line or hide in it.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _HEADERS = (
     "variant", "planned", "scored", "errored", "success", "progress", "steps to goal", "tokens", "seconds",
 )  # fmt: skip
@@ -26,11 +25,6 @@ _HEADERS = (
 _SIGNALS = (
     "variant", "follows", "blind", "diversity", "all agree", "conflict", "departs", "feedback", "reward model",
 )  # fmt: skip
-
-
-def printable(text: str) -> str:
-    """Text from a record, safe for a terminal: one line, without control characters."""
-    return _UNPRINTABLE.sub(" ", text)
 
 
 def render_run(summary: RunSummary) -> str:

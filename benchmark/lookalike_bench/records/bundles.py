@@ -30,6 +30,7 @@ from lookalike_bench.records.schema import EpisodeEnd, EpisodeHeader, Line, Mani
 from lookalike_bench.records.store import EpisodeWriter, Run, first_line
 from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.tasks.schema import NAME
+from lookalike_bench.text import UNPRINTABLE
 
 SUFFIX = ".jsonl.gz"
 MAXIMUM_COMPRESSED = 8 * 1024**2
@@ -45,11 +46,10 @@ Include = Literal["actions", "judgements", "prompts"]
 """How much of a run goes along: every action; what the critic said of them; what was asked and answered."""
 
 _PATH = re.compile(r"(?<![\w.:/])(?:[A-Za-z]:)?(?:[/\\][\w.@+-]+)+[/\\]([\w.@+-]+)")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def _one_line(text: str) -> str:
-    if _UNPRINTABLE.search(text):
+    if UNPRINTABLE.search(text):
         raise ValueError("control characters, line breaks and direction marks are not allowed here")
     return text
 
