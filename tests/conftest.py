@@ -49,3 +49,13 @@ def write_task(folder: Path, changes: str = "", *, without: tuple[str, ...] = ()
     path = folder / name
     path.write_text("\n".join([*lines, textwrap.dedent(changes).strip(), ""]))
     return path
+
+
+def write_suite(folder: Path) -> Path:
+    """A suite of two corridors in files, `short.yaml` and `long.yaml`, of which the long one is harder."""
+    for name, length in (("short", 3), ("long", 5)):
+        changes = f"name: {name}\nenvironment: {{plugin: corridor, length: {length}}}"
+        write_task(folder, changes, without=("name", "environment"), name=f"{name}.yaml")
+    path = folder / "corridors.yaml"
+    path.write_text("name: corridors\nsuite: [short.yaml, long.yaml]\n")
+    return path

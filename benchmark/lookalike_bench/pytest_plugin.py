@@ -3,6 +3,7 @@
     tasks/zork.yaml::baseline::seed0      a File, its variants, an Item for each seed
     pytest tasks/zork.yaml::swarm         one variant
     pytest tasks/zork.yaml -m swarm -k seed1 --lf -x -n 2
+    pytest tasks/procgen.yaml             a suite: its tasks, as tasks/procgen.yaml::procgen-maze::swarm::seed120
 
 pytest selects and reports; the engine plays; what is on disk is the truth. A low score passes: it is a result.
 A threshold of the task's own `expect:` that is missed fails. A model, network or environment that failed is an
@@ -96,18 +97,40 @@ def run_session(config: pytest.Config) -> RunSession:
 
 
 class TaskCollector(pytest.File):
-    """A task file. Only parsed and checked here: no network but for a missing file of the game's, no model."""
+    """A task file, or a suite's. Only parsed and checked here: no network but for a missing file of the game's,
+    no model."""
 
-    def collect(self) -> Iterator[VariantCollector]:
+    def collect(self) -> Iterator[pytest.Collector]:
         from lookalike_bench.errors import LookalikeError
 
+        session, path = run_session(self.config), _shown(self.path, self.config)
         try:
-            task = run_session(self.config).task(_shown(self.path, self.config))
+            suite = session.suite(path)
+            tasks = [session.task(each) for each in ([path] if suite is None else [task.path for task in suite.tasks])]
         except LookalikeError as error:
             raise self.CollectError(str(error)) from None
-        for variant in task.variants:
-            self.config.addinivalue_line("markers", f"{variant.name}: variant of a lookalike-bench task")
-            yield VariantCollector.from_parent(self, name=variant.name, task=task, variant=variant)
+        if suite is None:
+            yield from _variants(self, tasks[0])
+            return
+        for member, task in zip(suite.tasks, tasks, strict=True):
+            yield MemberCollector.from_parent(self, name=member.name, task=task)
+
+
+class MemberCollector(pytest.Collector):
+    """One task of a suite."""
+
+    def __init__(self, *, task: Task, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.task = task
+
+    def collect(self) -> Iterator[VariantCollector]:
+        yield from _variants(self, self.task)
+
+
+def _variants(parent: pytest.Collector, task: Task) -> Iterator[VariantCollector]:
+    for variant in task.variants:
+        parent.config.addinivalue_line("markers", f"{variant.name}: variant of a lookalike-bench task")
+        yield VariantCollector.from_parent(parent, name=variant.name, task=task, variant=variant)
 
 
 class VariantCollector(pytest.Collector):
@@ -170,6 +193,21 @@ def pytest_runtest_makereport(
             report.when = "setup"
             report.longrepr = str(call.excinfo.value)
     return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """An episode that was named twice, by its task and by a suite, is played once: where it was named first."""
+    seen: set[tuple[Path, tuple[str, str, int]]] = set()
+    kept: list[pytest.Item] = []
+    for item in items:
+        if isinstance(item, EpisodeItem):
+            key = item.plan.task.path.resolve(), item.plan.key
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(item)
+    items[:] = kept
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -24,14 +24,17 @@ from lookalike_bench.engine.prices import Budget, Prices
 from lookalike_bench.engine.remote import Transport
 from lookalike_bench.errors import AssetUnavailable, EpisodeError, RecordError, TaskError, UsageError
 from lookalike_bench.plugins.manager import Kind, PluginManager, check_arguments, load_plugins
-from lookalike_bench.records.schema import EpisodeEnd
+from lookalike_bench.records.schema import EpisodeEnd, Manifest, titles
 from lookalike_bench.records.store import Run
 from lookalike_bench.tasks.assets import cache_directory
 from lookalike_bench.tasks.schema import PluginSpec, parse_seeds
 from lookalike_bench.tasks.spec import parse_plugin_spec
+from lookalike_bench.tasks.suite import Suite, load
 from lookalike_bench.tasks.task import Task, load_stand_in, load_task
 
 RUNS = Path("runs")
+PUBLISHED = "published"
+"""In the place of seeds: those of a row on a leaderboard."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class RunSession:
         self._engine: Engine | None = None
         self._plugins: PluginManager | None = None
         self._tasks: dict[Path, Task] = {}
+        self._suites: dict[Path, Suite] = {}
         self._futures: dict[tuple[str, str, int], Future[EpisodeEnd]] = {}
 
     @classmethod
@@ -88,6 +92,13 @@ class RunSession:
                 self.listener.note(f"plugin {problem.plugin!r} is passed over: {problem.reason}")
         return self._plugins
 
+    def suite(self, path: Path) -> Suite | None:
+        """The suite that a file is; None where it is a task."""
+        found = load(path)
+        if not isinstance(found, Suite):
+            return None
+        return self._suites.setdefault(path, found)
+
     def task(self, path: Path) -> Task:
         """A task file as the options change it, or its stand-in where its game cannot be had."""
         if path not in self._tasks:
@@ -98,9 +109,14 @@ class RunSession:
     def open(self, plans: Sequence[EpisodePlan]) -> Run:
         """Choose the run's directory and write, or check, its manifest."""
         models = self._models()
-        tasks = list({plan.task.name: plan.task for plan in plans}.values())
-        manifest = make_manifest([_selected(task, plans) for task in tasks], self.plugins)
-        run = Run(self._directory([task.name for task in tasks]))
+        tasks = _by_name(plans)
+        suites = [
+            suite
+            for suite in self._suites.values()
+            if any(self.task(member.path).name in tasks for member in suite.tasks)
+        ]
+        manifest = make_manifest([_selected(task, plans) for task in tasks.values()], self.plugins, suites)
+        run = Run(self._directory(manifest))
         if self.options.shared:
             run.path.mkdir(parents=True, exist_ok=True)
             with FileLock(run.path / "manifest.lock"):
@@ -194,8 +210,12 @@ class RunSession:
 
     def _as_asked(self, task: Task) -> Task:
         options = self.options
+        seeds = None
         try:
-            seeds = parse_seeds(options.seeds) if options.seeds else None
+            if options.seeds == PUBLISHED:
+                seeds = task.published_seeds
+            elif options.seeds:
+                seeds = parse_seeds(options.seeds)
         except ValueError as error:
             raise UsageError(f"--seeds {options.seeds}: {error}") from None
         return task.with_options(
@@ -236,12 +256,12 @@ class RunSession:
                     except UsageError as error:
                         raise TaskError(f"{task.path}: variant {variant.name!r}: {error}") from None
 
-    def _directory(self, names: Sequence[str]) -> Path:
+    def _directory(self, manifest: Manifest) -> Path:
         if self.options.out is not None:
             return Path(self.options.out)
         if self.options.resume:
-            return _latest_run(names)
-        return new_run_directory("+".join(names))
+            return _latest_run(manifest)
+        return new_run_directory("+".join(titles(manifest)))
 
 
 def new_run_directory(name: str) -> Path:
@@ -261,19 +281,30 @@ def _above_zero(option: str, text: str) -> float:
     return number
 
 
-def _latest_run(names: Sequence[str]) -> Path:
-    """The newest run of these tasks under runs/. Raises RecordError if there is none."""
+def _latest_run(wanted: Manifest) -> Path:
+    """The newest run of the same tasks and suites under runs/. Raises RecordError if there is none."""
+    names = [entry.task for entry in wanted.tasks]
     found = []
     for manifest_path in RUNS.glob("*/manifest.json"):
         try:
             manifest = Run(manifest_path.parent).read_manifest()
         except RecordError:
             continue
-        if [entry.task for entry in manifest.tasks] == list(names):
+        if [entry.task for entry in manifest.tasks] == names and manifest.suites == wanted.suites:
             found.append((manifest.created, manifest_path.parent))
     if not found:
-        raise RecordError(f"--resume: no run of {', '.join(names)} under {RUNS}/; name it with --out")
+        raise RecordError(f"--resume: no run of {', '.join(titles(wanted))} under {RUNS}/; name it with --out")
     return max(found)[1]
+
+
+def _by_name(plans: Sequence[EpisodePlan]) -> dict[str, Task]:
+    """The tasks that are planned. Raises UsageError where two files have one name."""
+    tasks: dict[str, Task] = {}
+    for plan in plans:
+        first = tasks.setdefault(plan.task.name, plan.task)
+        if first.path.resolve() != plan.task.path.resolve():
+            raise UsageError(f"{plan.task.path}: the task {first.name!r} has the name of {first.path}; rename one")
+    return tasks
 
 
 def _selected(task: Task, plans: Sequence[EpisodePlan]) -> Task:

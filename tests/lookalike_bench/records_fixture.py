@@ -16,11 +16,12 @@ from lookalike_bench.plugins.manager import load_plugins
 from lookalike_bench.plugins.player import Player
 from lookalike_bench.records.store import EpisodeWriter, Run
 from lookalike_bench.reward_models.model import OutlineStep, RewardModel
+from lookalike_bench.tasks.suite import Suite, load
 from lookalike_bench.tasks.task import Task, load_task
 from lookalike_bench.types import Completion, EnvironmentInfo, Request, Usage
 from lookalike_plugins.aggregators.best_reward import BestReward
 
-from tests.conftest import FAKE_PLUGINS, write_task
+from tests.conftest import FAKE_PLUGINS, write_suite, write_task
 from tests.fake_plugins import Corridor, EastJudge
 
 
@@ -80,6 +81,30 @@ def make_run(
         for seed in task.file.seeds:
             if (variant.name, seed) not in missing:
                 asyncio.run(_play(run, task, variant.name, seed, Chooser(trust, (variant.name, seed) in errored)))
+    return run
+
+
+def make_suite_run(
+    folder: Path,
+    *,
+    trust: float = 1.0,
+    errored: Collection[tuple[str, str, int]] = (),
+    without_tasks: Collection[str] = (),
+    name: str = "run",
+) -> Run:
+    """Play the suite `corridors`: `short`, and `long`, which is harder. `errored` names (task, variant, seed)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = write_suite(folder)
+    suite = load(path)
+    assert isinstance(suite, Suite)
+    tasks = [task for task in suite.tasks if task.name not in without_tasks]
+    run = Run(folder / name)
+    run.write_manifest(make_manifest(tasks, load_plugins([str(FAKE_PLUGINS)], entry_points=False), [suite]))
+    for task in tasks:
+        for variant in task.variants:
+            for seed in task.file.seeds:
+                player = Chooser(trust, (task.name, variant.name, seed) in errored)
+                asyncio.run(_play(run, task, variant.name, seed, player))
     return run
 
 

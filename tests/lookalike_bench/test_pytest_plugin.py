@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lookalike_bench.records.store import Run
 
-from tests.conftest import FAKE_PLUGINS, write_task
+from tests.conftest import FAKE_PLUGINS, write_suite, write_task
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -177,3 +177,85 @@ def test_wrong_use_is_one_line_and_exit_2(
     assert result.returncode == 2
     [line] = [line for line in result.stderr.splitlines() if line.startswith("lookalike-bench:")]
     assert expected in line
+
+
+@pytest.fixture
+def suite_runner(pytester: pytest.Pytester):  # type: ignore[no-untyped-def]
+    """Calls pytest in a folder that has a suite of two corridors."""
+    write_suite(pytester.path)
+
+    def call(*arguments: str):  # type: ignore[no-untyped-def]
+        given = (f"--lookalike-plugin={FAKE_PLUGINS}", "--lookalike-out=run", *arguments)
+        return pytester.runpytest_subprocess("-p", "no:randomly", *given)
+
+    return call
+
+
+def test_a_suite_is_collected_as_its_tasks(suite_runner, pytester: pytest.Pytester) -> None:  # type: ignore[no-untyped-def]
+    result = suite_runner("corridors.yaml", "-v")
+    result.assert_outcomes(passed=18)
+    result.stdout.fnmatch_lines(["*corridors.yaml::long::swarm::seed1 PASSED*", "*corridors: a suite of 2 tasks*"])
+    manifest = Run(pytester.path / "run").read_manifest()
+    assert [entry.task for entry in manifest.tasks] == ["short", "long"]
+    assert [(entry.suite, entry.tasks) for entry in manifest.suites] == [("corridors", ["short", "long"])]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed", "suites"),
+    [
+        (("short.yaml", "corridors.yaml"), 18, 1),
+        (("corridors.yaml", "long.yaml::swarm"), 18, 1),
+        (("corridors.yaml::long::swarm", "long.yaml::swarm::seed0"), 3, 1),
+        (("corridors.yaml", "--lookalike-variants=single", "--lookalike-seeds=7"), 2, 1),
+        (("short.yaml", "long.yaml"), 18, 0),
+    ],
+)
+def test_what_is_named_twice_is_played_once(  # type: ignore[no-untyped-def]
+    suite_runner, pytester: pytest.Pytester, arguments: tuple[str, ...], passed: int, suites: int
+) -> None:
+    suite_runner(*arguments).assert_outcomes(passed=passed)
+    run = Run(pytester.path / "run")
+    assert len(list(run.episodes())) == passed and len(run.read_manifest().suites) == suites
+
+
+def test_a_suite_is_resumed_as_itself(suite_runner, pytester: pytest.Pytester) -> None:  # type: ignore[no-untyped-def]
+    suite_runner("corridors.yaml")
+    run = Run(pytester.path / "run")
+    run.episode_path("long", "swarm", 1).unlink()
+    other = suite_runner("short.yaml", "long.yaml", "--lookalike-resume")
+    other.stderr.fnmatch_lines(
+        ["*--resume run: it plays the suite corridors of short, long, not its tasks as no suite"]
+    )
+    suite_runner("corridors.yaml", "--lookalike-resume").assert_outcomes(passed=18)
+    assert run.episode("long", "swarm", 1) is not None
+
+
+def test_a_suite_with_a_mistake_is_one_line(suite_runner, pytester: pytest.Pytester) -> None:  # type: ignore[no-untyped-def]
+    (pytester.path / "corridors.yaml").write_text("name: corridors\nsuite: [short.yaml, lnog.yaml]\n")
+    result = suite_runner("corridors.yaml")
+    assert result.ret == 2
+    result.stdout.fnmatch_lines(["corridors.yaml:2: suite.1: lnog.yaml: no such file; did you mean long.yaml?"])
+
+
+def test_two_tasks_of_one_name_are_refused(suite_runner, pytester: pytest.Pytester) -> None:  # type: ignore[no-untyped-def]
+    (pytester.path / "twin.yaml").write_text((pytester.path / "short.yaml").read_text())
+    result = suite_runner("corridors.yaml", "twin.yaml")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*twin.yaml: the task 'short' has the name of short.yaml; rename one"])
+
+
+def test_the_newest_run_of_a_suite_is_found_again(tmp_path: Path) -> None:
+    write_suite(tmp_path)
+    command = [sys.executable, "-m", "lookalike_bench.cli.main", "run", "--plugin", str(FAKE_PLUGINS), "--seeds", "0"]
+
+    def call(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *more], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    first = call("corridors.yaml")
+    assert first.returncode == 0 and "corridors: a suite of 2 tasks" in first.stdout
+    [folder] = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith("corridors-")
+    assert call("corridors.yaml", "--resume").returncode == 0 and len(list((tmp_path / "runs").iterdir())) == 1
+    other = call("short.yaml", "long.yaml", "--resume")
+    assert other.returncode == 2 and "no run of short, long under runs/" in other.stderr
+    assert "at most 6 episodes" in call("corridors.yaml", "--dry-run").stdout

@@ -51,16 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _submit(arguments: argparse.Namespace) -> int:
     from lookalike_bench.errors import UsageError
-    from lookalike_bench.publish.submissions import check, load_tasks
+    from lookalike_bench.publish.submissions import check
     from lookalike_bench.records.bundles import SUFFIX, pack
     from lookalike_bench.records.store import Run
+    from lookalike_bench.tasks.suite import load_folder
 
     slug = re.sub(r"[^a-z0-9]+", "-", arguments.name.lower()).strip("-")
     path = arguments.out or BOARDS / "submissions" / f"{slug}{SUFFIX}"
     if not path.name.endswith(SUFFIX) or path.name == SUFFIX:
         raise UsageError(f"{path}: a submission's file is called NAME{SUFFIX}")
     played = Run(arguments.run)
-    problems = list(check(played, load_tasks(arguments.tasks)))
+    problems = list(check(played, *load_folder(arguments.tasks)))
     if problems:
         return _refuse(arguments.run, problems)
     pack(played, path, name=arguments.name, method=arguments.method, url=arguments.url, include=arguments.include)
@@ -72,16 +73,17 @@ def _submit(arguments: argparse.Namespace) -> int:
 def _validate(arguments: argparse.Namespace) -> int:
     from lookalike_bench.cli.options import plugins_of
     from lookalike_bench.engine.replaying import replay_run
-    from lookalike_bench.publish.submissions import check, load_tasks, mark_verified
+    from lookalike_bench.publish.submissions import check, mark_verified
     from lookalike_bench.records.bundles import unpack
+    from lookalike_bench.tasks.suite import load_folder
 
-    tasks = load_tasks(arguments.tasks)
+    tasks, suites = load_folder(arguments.tasks)
     plugins = plugins_of(arguments)
     code = 0
     for path in arguments.files:
         with tempfile.TemporaryDirectory(prefix="lookalike-bundle-") as folder:
             _, played = unpack(path, Path(folder))
-            problems = list(check(played, tasks))
+            problems = list(check(played, tasks, suites))
             steps = 0
             # Only what is of the current tasks is played: the environment's arguments are then the task's own.
             if not problems and not arguments.no_replay:
@@ -102,13 +104,14 @@ def _build(arguments: argparse.Namespace) -> int:
     from lookalike_bench.publish.leaderboard import collect, read_references
     from lookalike_bench.publish.leaderboard_site import write_site
     from lookalike_bench.publish.leaderboard_tables import write_tables
-    from lookalike_bench.publish.submissions import load_submissions, load_tasks
+    from lookalike_bench.publish.submissions import load_submissions
+    from lookalike_bench.tasks.suite import load_folder
 
     site = arguments.site or arguments.folder / "site"
     with tempfile.TemporaryDirectory(prefix="lookalike-board-") as folder:
         accepted = load_submissions(arguments.folder / "submissions", Path(folder))
         references = read_references(arguments.folder / "reference.yaml")
-        board = collect(accepted, load_tasks(arguments.tasks), references)
+        board = collect(accepted, *load_folder(arguments.tasks), references)
         tables = write_tables(board, arguments.folder)
         pages = write_site(board, site)
     print(f"{len(accepted)} submissions: {len(tables)} tables in {arguments.folder}, {len(pages)} pages in {site}")

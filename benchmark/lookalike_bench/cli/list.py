@@ -56,17 +56,24 @@ def _rows(arguments: argparse.Namespace) -> tuple[list[str], list[list[str]]]:
 
 def _tasks(folder: Path) -> list[list[str]]:
     from lookalike_bench.errors import TaskError, UsageError
-    from lookalike_bench.tasks.task import load_task
+    from lookalike_bench.tasks.suite import Suite, load
 
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     rows = []
     for path in sorted(folder.glob("*.y*ml")):
         try:
-            task = load_task(path)
+            task = load(path)
         except TaskError as error:
             rows.append([str(path), "", "", str(error)])
             continue
-        variants = " ".join(variant.name for variant in task.variants)
+        if isinstance(task, Suite):
+            shared = [
+                v.name for v in task.tasks[0].variants if all(v.name in each.variant_names for each in task.tasks)
+            ]
+            about = f"{task.file.description} ({', '.join(task.task_names)})".strip()
+            rows.append([str(path), f"suite of {len(task.tasks)}", " ".join(shared), about])
+            continue
+        variants = " ".join(task.variant_names)
         rows.append([str(path), task.file.environment.plugin, variants, task.file.description])
     return rows

@@ -13,13 +13,14 @@ from pathlib import Path
 
 from lookalike_bench.errors import RecordError
 from lookalike_bench.plugins.manager import PluginManager
-from lookalike_bench.records.schema import Manifest, TaskEntry
+from lookalike_bench.records.schema import Manifest, SuiteEntry, TaskEntry
 from lookalike_bench.records.store import Run
+from lookalike_bench.tasks.suite import Suite
 from lookalike_bench.tasks.task import Task
 
 
-def make_manifest(tasks: Sequence[Task], plugins: PluginManager) -> Manifest:
-    """The manifest of a run of these tasks, here and now."""
+def make_manifest(tasks: Sequence[Task], plugins: PluginManager, suites: Sequence[Suite] = ()) -> Manifest:
+    """The manifest of a run of these tasks, here and now. `suites` are those that the tasks were named by."""
     return Manifest(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         tasks=[
@@ -34,6 +35,7 @@ def make_manifest(tasks: Sequence[Task], plugins: PluginManager) -> Manifest:
             )
             for task in tasks
         ],
+        suites=[SuiteEntry(suite=suite.name, tasks=suite.task_names) for suite in suites],
         plugins=plugins.versions(),
         packages=_package_versions(),
         python=platform.python_version(),
@@ -48,6 +50,8 @@ def check_same_run(run: Run, new: Manifest) -> Manifest:
     old = run.read_manifest()
     if [entry.task for entry in old.tasks] != [entry.task for entry in new.tasks]:
         raise RecordError(f"--resume {run.path}: it plays {_names(old)}, not {_names(new)}")
+    if old.suites != new.suites:
+        raise RecordError(f"--resume {run.path}: it plays {_suites(old)}, not {_suites(new)}")
     for before, now in zip(old.tasks, new.tasks, strict=True):
         if before.definition != now.definition:
             changed = sorted(
@@ -73,6 +77,11 @@ def check_same_run(run: Run, new: Manifest) -> Manifest:
 
 def _names(manifest: Manifest) -> str:
     return ", ".join(entry.task for entry in manifest.tasks)
+
+
+def _suites(manifest: Manifest) -> str:
+    named = [f"the suite {entry.suite} of {', '.join(entry.tasks)}" for entry in manifest.suites]
+    return " and ".join(named) or "its tasks as no suite"
 
 
 def _package_versions() -> dict[str, str]:

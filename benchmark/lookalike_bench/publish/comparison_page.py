@@ -11,7 +11,7 @@ from lookalike_bench.publish.pages import render, write_page
 from lookalike_bench.publish.report_page import write_report
 from lookalike_bench.publish.tables import estimate_text, points_text
 from lookalike_bench.records.store import Run
-from lookalike_bench.scoring.comparison import Comparison, Flipped
+from lookalike_bench.scoring.comparison import Comparison, Flipped, Pair, SuitePair
 from lookalike_bench.text import printable
 
 
@@ -30,22 +30,24 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     if not comparison.pairs:
         yield "They have no variant of a task in common"
         return
-    rows = [
-        [
-            printable(f"{pair.task} {pair.first.variant}"),
-            estimate_text(pair.first.success),
-            estimate_text(pair.second.success),
-            "-" if pair.success is None else points_text(pair.success),
-            "-" if pair.success is None else str(pair.success.pairs),
-            "-" if pair.adjusted_p is None else f"{pair.adjusted_p:.2g}",
-        ]
-        for pair in comparison.pairs
-    ]
+    rows = [_row(f"{pair.task} {pair.first.variant}", pair) for pair in comparison.pairs]
+    rows += [_row(f"suite {pair.suite} {pair.first.variant}", pair) for pair in comparison.suites]
     headers = ("variant", "success, first", "success, second", "second minus first", "seeds", "p (Holm)")
     yield tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True)
     if comparison.flipped:
         yield "\nEpisodes that succeed in one of them only"
         yield from (f"  {printable(f'{f.task} {f.variant} seed {f.seed}')}: in the {f.won}" for f in comparison.flipped)
+
+
+def _row(name: str, pair: Pair | SuitePair) -> list[str]:
+    return [
+        printable(name),
+        estimate_text(pair.first.success),
+        estimate_text(pair.second.success),
+        "-" if pair.success is None else points_text(pair.success),
+        "-" if pair.success is None else str(pair.success.pairs),
+        "-" if pair.adjusted_p is None else f"{pair.adjusted_p:.2g}",
+    ]
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -54,18 +56,25 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
         "pairs": [
             {
                 "task": pair.task,
-                "variant": pair.first.variant,
-                "first": pair.first.success.mean,
-                "second": pair.second.success.mean,
-                "difference": pair.success.difference if pair.success else None,
-                "interval": pair.success.interval if pair.success else None,
-                "p": pair.adjusted_p,
+                **_pair_json(pair),
                 "progress_difference": pair.progress.difference if pair.progress else None,
                 "progress_interval": pair.progress.interval if pair.progress else None,
             }
             for pair in comparison.pairs
         ],
+        "suites": [{"suite": pair.suite, **_pair_json(pair)} for pair in comparison.suites],
         "flipped": [{"task": f.task, "variant": f.variant, "seed": f.seed, "won": f.won} for f in comparison.flipped],
+    }
+
+
+def _pair_json(pair: Pair | SuitePair) -> dict[str, Any]:
+    return {
+        "variant": pair.first.variant,
+        "first": pair.first.success.mean,
+        "second": pair.second.success.mean,
+        "difference": pair.success.difference if pair.success else None,
+        "interval": pair.success.interval if pair.success else None,
+        "p": pair.adjusted_p,
     }
 
 

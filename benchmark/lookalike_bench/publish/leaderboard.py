@@ -1,6 +1,7 @@
 """The leaderboard: the rows that submissions give, and nothing else.
 
-    board = collect(submissions, tasks, read_references(Path("leaderboards/reference.yaml")))
+    tasks, suites = load_folder(Path("tasks"))
+    board = collect(submissions, tasks, suites, read_references(Path("leaderboards/reference.yaml")))
     write_tables(board, Path("leaderboards"))          # leaderboard_tables.py: README.md and a file for each task
     write_site(board, Path("leaderboards/site"))       # leaderboard_site.py: the same as pages, with step viewers
 
@@ -23,6 +24,7 @@ from lookalike_bench.publish.tables import banners
 from lookalike_bench.scoring.results import Estimate, TaskSummary, VariantSummary
 from lookalike_bench.scoring.statistics import mean_of_proportions
 from lookalike_bench.scoring.summary import summarise
+from lookalike_bench.tasks.suite import Suite
 from lookalike_bench.tasks.task import Task
 
 _LONG_SHA256 = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}")
@@ -114,37 +116,68 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column of the whole suite: a suite file, of which all tasks are needed for a mean, or an environment that
+    no suite file speaks for, of which the tasks that were played are averaged."""
+
+    name: str
+    tasks: Sequence[str]
+    is_suite: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A submission's success with a method in a column; `note` says over which tasks."""
+
+    success: Estimate
+    note: str
+
+
+@dataclass(frozen=True)
 class Board:
     """All rows, by task in the order of the tasks' names; the best first, controls after them."""
 
     tasks: Mapping[str, Task]
+    suites: Mapping[str, Suite]
     rows: Mapping[str, list[Row]]
     accepted: Sequence[Accepted]
     references: References
 
     @property
-    def environments(self) -> list[str]:
-        """The columns of the suite."""
-        return sorted({self.tasks[task].file.environment.plugin for task in self.rows})
+    def columns(self) -> list[Column]:
+        """Those that have a row, by name. A suite speaks for its environments: their other tasks, such as twins on
+        demonstrated levels, have their own pages and are not mixed into a mean."""
+        columns = [Column(suite.name, suite.task_names, True) for suite in self.suites.values()]
+        spoken_for = {task.file.environment.plugin for suite in self.suites.values() for task in suite.tasks}
+        environments: dict[str, list[str]] = {}
+        for task in self.rows:
+            environments.setdefault(self.tasks[task].file.environment.plugin, []).append(task)
+        columns += [Column(name, tasks, False) for name, tasks in environments.items() if name not in spoken_for]
+        played = [column for column in columns if not self.rows.keys().isdisjoint(column.tasks)]
+        return sorted(played, key=lambda column: column.name)
 
-    def cell(self, accepted: Accepted, method: str, environment: str) -> tuple[Estimate, list[str]]:
-        """A submission's success with a method on all tasks of an environment, and which those are."""
+    def cell(self, accepted: Accepted, method: str, column: Column) -> Cell | None:
+        """A submission's success with a method over the tasks of a column; None where it played none of them."""
         rows = [
             row
-            for task, of_task in self.rows.items()
-            if self.tasks[task].file.environment.plugin == environment
-            for row in of_task
+            for task in column.tasks
+            for row in self.rows.get(task, ())
             if row.accepted is accepted and row.variant.method == method and not row.is_control
         ]
         # Of several variants with one method, that of the method's name counts, else the first in the task's
         # order: never the best one, which would be picking by result.
         rows.sort(key=lambda row: (row.variant.variant == method, -row.task.variants.index(row.variant)))
         first = {row.task.task: row for row in rows}
+        if not first:
+            return None
+        names = ", ".join(sorted(first))
+        if column.is_suite and len(first) < len(column.tasks):
+            return Cell(Estimate(None, None), f"{len(first)} of {len(column.tasks)} tasks: {names}")
         counts = [
             (sum(outcome.success for outcome in row.variant.outcomes.values()), row.variant.scored)
             for row in first.values()
         ]
-        return Estimate(*mean_of_proportions(counts)), sorted(first)
+        return Cell(Estimate(*mean_of_proportions(counts)), f"all {len(first)} tasks" if column.is_suite else names)
 
 
 def read_references(path: Path) -> References:
@@ -154,7 +187,9 @@ def read_references(path: Path) -> References:
     return read_yaml(path, error=RecordError).validate(References)
 
 
-def collect(accepted: Sequence[Accepted], tasks: Mapping[str, Task], references: References) -> Board:
+def collect(
+    accepted: Sequence[Accepted], tasks: Mapping[str, Task], suites: Mapping[str, Suite], references: References
+) -> Board:
     """Every row of every submission."""
     rows: dict[str, list[Row]] = {}
     for each in accepted:
@@ -163,7 +198,7 @@ def collect(accepted: Sequence[Accepted], tasks: Mapping[str, Task], references:
                 rows.setdefault(task.task, []).extend(Row(each, task, variant) for variant in task.variants)
     for of_task in rows.values():
         of_task.sort(key=_rank)
-    return Board(tasks, dict(sorted(rows.items())), accepted, references)
+    return Board(tasks, suites, dict(sorted(rows.items())), accepted, references)
 
 
 def _rank(row: Row) -> tuple[Any, ...]:

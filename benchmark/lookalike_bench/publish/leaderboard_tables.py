@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from lookalike_bench.publish.leaderboard import METHODS, Board, Row, banners_of, handicaps_of, literature_of
+from lookalike_bench.publish.leaderboard import METHODS, Board, Cell, Row, banners_of, handicaps_of, literature_of
 from lookalike_bench.publish.pages import shown
 from lookalike_bench.publish.submissions import Accepted
 from lookalike_bench.publish.tables import count_text, estimate_text
-from lookalike_bench.scoring.results import Estimate
 from lookalike_bench.tasks.task import Task
 
 
@@ -29,16 +28,20 @@ def _suite(board: Board) -> Iterator[str]:
 
     yield "# Leaderboard\n"
     yield "Written by `lookalike-bench leaderboard build` from the files in `submissions/`: do not edit it by hand."
-    yield "How to submit is in CONTRIBUTING.md. Success with 95 % intervals, as the mean over an environment's tasks.\n"
-    headers = ["submission", "method", *board.environments, "verified"]
+    yield "How to submit is in CONTRIBUTING.md. Success with 95 % intervals, as the mean over a column's tasks, each"
+    yield "weighing the same: all tasks of a suite, or what was played of an environment.\n"
+    headers = ["submission", "method", *(column.name for column in board.columns), "verified"]
     rows = []
     for accepted in board.accepted:
         for method, title in METHODS.items():
-            cells = [board.cell(accepted, method, environment) for environment in board.environments]
-            if any(tasks for _, tasks in cells):
-                shown_cells = [_suite_cell(estimate, tasks) for estimate, tasks in cells]
-                rows.append([_submission_link(accepted), title, *shown_cells, _verified(accepted)])
+            cells = [board.cell(accepted, method, column) for column in board.columns]
+            if any(cells):
+                rows.append([_submission_link(accepted), title, *map(_suite_cell, cells), _verified(accepted)])
     yield tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True) if rows else "No submission yet."
+    if board.suites:
+        yield "\n## Suites\n"
+        for suite in board.suites.values():
+            yield f"- {suite.name}: {', '.join(suite.task_names)}"
     yield "\n## By task\n"
     for task in board.rows:
         yield f"- [{task}]({task}.md): {markdown(str(board.tasks[task].file.goal))} within " + (
@@ -110,10 +113,10 @@ def _cells(row: Row) -> list[str]:
     ]
 
 
-def _suite_cell(estimate: Estimate, tasks: Sequence[str]) -> str:
-    if not tasks:
+def _suite_cell(cell: Cell | None) -> str:
+    if cell is None:
         return "-"
-    return f"{estimate_text(estimate)} ({', '.join(tasks)})"
+    return f"{estimate_text(cell.success)} ({cell.note})"
 
 
 def _submission_link(accepted: Accepted) -> str:
@@ -126,7 +129,7 @@ def _verified(accepted: Accepted) -> str:
 
 
 def _seeds(task: Task) -> str:
-    seeds = task.file.seeds
+    seeds = task.published_seeds
     consecutive = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
     return f"{seeds[0]}-{seeds[-1]}" if consecutive and len(seeds) > 1 else ", ".join(map(str, seeds))
 

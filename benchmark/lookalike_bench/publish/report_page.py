@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from lookalike_bench.publish.charts import curves
 from lookalike_bench.publish.pages import data_block, render, write_page
-from lookalike_bench.publish.tables import banners, signatures
-from lookalike_bench.records.schema import JudgementRecord, ProposalRecord, StepRecord
+from lookalike_bench.publish.tables import banners, signatures, suite_text
+from lookalike_bench.records.schema import JudgementRecord, ProposalRecord, StepRecord, titles
 from lookalike_bench.records.store import EpisodeRecord, Run
 from lookalike_bench.scoring.results import TaskSummary
-from lookalike_bench.scoring.summary import compare_success, summarise
+from lookalike_bench.scoring.summary import summarise, swarm_differences
 
 if TYPE_CHECKING:
     from lookalike_bench.types import Frame
@@ -41,16 +41,19 @@ def write_report(
     page = render(
         "report.html",
         script="viewer.js",
-        title=title or ", ".join(task.task for task in summary.tasks),
+        title=title or ", ".join(titles(manifest)),
         back=back,
         manifest=manifest,
         played=list(_cast(episodes)),
+        suites=[
+            {"summary": suite, "text": suite_text(suite), "swarm": swarm_differences(suite)} for suite in summary.suites
+        ],
         tasks=[
             {
                 "summary": task,
                 "banners": list(banners(task)),
                 "signatures": list(signatures(task)),
-                "swarm": _swarm_differences(task),
+                "swarm": swarm_differences(task),
                 "curves": curves("mean score", "step", score_curves(episodes, task)),
             }
             for task in summary.tasks
@@ -138,13 +141,6 @@ def _cast(episodes: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
         named += [("handicap", handicap) for handicap in episode["handicaps"]]
         seen.update(dict.fromkeys((kind, name) for kind, name in named if name))
     yield from sorted(seen)
-
-
-def _swarm_differences(task: TaskSummary) -> list[tuple[str, Any]]:
-    swarm = task.variant("swarm")
-    others = [task.variant(name) for name in ("single", "random-player")]
-    found = [(other.variant, compare_success(swarm, other)) for other in others if swarm and other]
-    return [(name, difference) for name, difference in found if difference is not None]
 
 
 def _step(step: StepRecord) -> dict[str, Any]:

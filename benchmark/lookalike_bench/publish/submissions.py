@@ -1,6 +1,7 @@
 """What a leaderboard accepts: a bundle that is complete, plausible, and comes out the same when it is replayed.
 
-    problems = check(run, tasks)                    # from the data alone; [] where there is nothing to object to
+    tasks, suites = load_folder(Path("tasks"))      # tasks/suite.py: their current versions
+    problems = check(run, tasks, suites)            # from the data alone; [] where there is nothing to object to
     mark_verified(path, replayed_steps)             # written beside the bundle after a replay without divergence
 
 No model and no secret is needed: the bundle holds every action, and a replay shows what they lead to.
@@ -22,7 +23,8 @@ from lookalike_bench.errors import RecordError
 from lookalike_bench.records.bundles import SUFFIX, Submission, unpack
 from lookalike_bench.records.schema import EpisodeEnd, EpisodeHeader, TaskEntry
 from lookalike_bench.records.store import EpisodeRecord, Run, first_line
-from lookalike_bench.tasks.task import Task, load_task
+from lookalike_bench.tasks.suite import Suite
+from lookalike_bench.tasks.task import Task
 from lookalike_bench.tasks.variants import BUILT_IN_VARIANTS
 
 MARK_SUFFIX = ".verified.json"
@@ -56,11 +58,6 @@ class Accepted:
         return self.path.name.removesuffix(SUFFIX)
 
 
-def load_tasks(folder: Path) -> dict[str, Task]:
-    """The current version of every task, by name."""
-    return {task.name: task for task in map(load_task, sorted(folder.glob("*.yaml")))}
-
-
 def load_submissions(folder: Path, into: Path) -> list[Accepted]:
     """Every submission in a folder, unpacked each into a folder of its own below `into`."""
     accepted = []
@@ -70,11 +67,17 @@ def load_submissions(folder: Path, into: Path) -> list[Accepted]:
     return accepted
 
 
-def check(run: Run, tasks: Mapping[str, Task]) -> Iterator[str]:
+def check(run: Run, tasks: Mapping[str, Task], suites: Mapping[str, Suite]) -> Iterator[str]:
     """Everything that keeps a run off the leaderboard, a line each."""
     manifest = run.read_manifest()
     if not manifest.tasks:
         yield "it plays no task"
+    for asked in manifest.suites:
+        suite = suites.get(asked.suite)
+        if suite is None:
+            yield f"{asked.suite}: there is no such suite (suites: {', '.join(sorted(suites))})"
+        elif asked.tasks != suite.task_names:
+            yield f"{asked.suite}: it is another version of the suite, whose tasks are {', '.join(suite.task_names)}"
     for entry in manifest.tasks:
         task = tasks.get(entry.task)
         if task is None:
@@ -103,10 +106,10 @@ def _check_entry(entry: TaskEntry, task: Task) -> Iterator[str]:
         yield f"{entry.task}: it plays another version of the task ({entry.hash}, current {task.hash}): " + (
             f"{', '.join(differ)[:200]}" if differ else "the hash differs"
         )
-    missing = sorted(set(task.file.seeds) - set(entry.seeds))
+    missing = sorted(set(task.published_seeds) - set(entry.seeds))
     if missing:
         yield f"{entry.task}: seeds are missing: {', '.join(map(str, missing))}"
-    more = sorted(set(entry.seeds) - set(task.file.seeds))
+    more = sorted(set(entry.seeds) - set(task.published_seeds))
     if more:
         yield f"{entry.task}: seeds that the task does not have: {', '.join(map(str, more[:10]))}"
     if not entry.variants:

@@ -4,6 +4,8 @@ zork: reach a score of 40 within 60 steps
 variant        planned  scored  errored  success           progress            steps to goal  tokens  seconds
 baseline             5       5        0  0 % [0, 43]       2 % [0, 4]                      -    310k      102
 swarm                5       5        0  100 % [57, 100]   11 % [11, 12]                  31    1.2M       88
+
+A run of a suite ends with the suite's own table: one row for each variant, over all of its tasks.
 """
 
 from __future__ import annotations
@@ -11,9 +13,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from lookalike_bench.scoring.results import Estimate, RunSummary, TaskSummary, VariantSummary
+from lookalike_bench.scoring.results import (
+    Estimate,
+    RunSummary,
+    SuiteSummary,
+    SuiteVariant,
+    TaskSummary,
+    VariantSummary,
+)
 from lookalike_bench.scoring.statistics import Difference
-from lookalike_bench.scoring.summary import compare_success
+from lookalike_bench.scoring.summary import swarm_differences
 from lookalike_bench.text import printable
 
 WIDTH = 118
@@ -22,6 +31,8 @@ _HEADERS = (
     "variant", "planned", "scored", "errored", "success", "progress", "steps to goal", "tokens", "seconds",
 )  # fmt: skip
 
+_SUITE_HEADERS = ("variant", "tasks", "planned", "scored", "errored", "success", "tokens", "seconds")
+
 _SIGNALS = (
     "variant", "follows", "blind", "diversity", "all agree", "conflict", "departs", "feedback", "reward model",
 )  # fmt: skip
@@ -29,7 +40,8 @@ _SIGNALS = (
 
 def render_run(summary: RunSummary) -> str:
     """Everything that a run shows, for a terminal of 120 columns."""
-    return "\n\n".join("\n".join(_render_task(task)) for task in summary.tasks)
+    parts = [*map(_render_task, summary.tasks), *map(_render_suite, summary.suites)]
+    return "\n\n".join("\n".join(lines) for lines in parts)
 
 
 def percent(value: float | None) -> str:
@@ -115,6 +127,40 @@ def _render_task(task: TaskSummary) -> Iterator[str]:
     yield from _section("Not scored", [line for variant in task.variants for line in _not_scored(variant)])
 
 
+def _render_suite(suite: SuiteSummary) -> Iterator[str]:
+    from tabulate import tabulate
+
+    yield printable(f"{suite.suite}: {suite_text(suite)}")
+    yield from _wrapped(", ".join(suite.tasks))
+    rows = [_suite_row(suite, variant) for variant in suite.variants]
+    alignment = ("left", "right", "right", "right", "right", "left", "right", "right")
+    if rows:
+        yield tabulate(rows, headers=_SUITE_HEADERS, tablefmt="simple", colalign=alignment, disable_numparse=True)
+        yield "success is the mean over the tasks, with its 95 % interval; tokens and seconds are totals"
+    yield from _section("Success against the baseline, on the shared seeds of each task", _differences(suite))
+    yield from _section("To be read as", [f"{v.variant}: {v.label}" for v in suite.variants if v.label])
+    yield from _section("No mean over the suite", [f"{v.variant}: {v.gap}" for v in suite.variants if v.gap])
+
+
+def suite_text(suite: SuiteSummary) -> str:
+    """`a suite of 5 tasks, each weighing the same`."""
+    number = len(suite.tasks)
+    return f"a suite of {number} tasks, each weighing the same" if number > 1 else "a suite of one task"
+
+
+def _suite_row(suite: SuiteSummary, variant: SuiteVariant) -> list[str]:
+    return [
+        printable(variant.variant),
+        f"{len(variant.tasks)} of {len(suite.tasks)}",
+        str(variant.planned),
+        str(variant.scored),
+        str(variant.errored),
+        estimate_text(variant.success),
+        count_text(variant.tokens),
+        f"{variant.seconds:.0f}" if variant.seconds >= 10 else f"{variant.seconds:.1f}",
+    ]
+
+
 def _row(variant: VariantSummary) -> list[str]:
     return [
         printable(variant.variant),
@@ -129,21 +175,16 @@ def _row(variant: VariantSummary) -> list[str]:
     ]
 
 
-def _differences(task: TaskSummary) -> Iterator[str]:
-    for variant in task.variants:
+def _differences(table: TaskSummary | SuiteSummary) -> Iterator[str]:
+    for variant in table.variants:
         if variant.against_baseline is not None:
             yield f"{variant.variant}: {difference_text(variant.against_baseline, variant.adjusted_p)}"
-    tested = [v.against_baseline for v in task.variants if v.against_baseline and v.adjusted_p is not None]
+    tested = [v.against_baseline for v in table.variants if v.against_baseline and v.adjusted_p is not None]
     fewest = min((difference.pairs for difference in tested), default=0)
     if 0 < fewest < 6:
         yield f"(p is McNemar's exact test: on {fewest} seeds it cannot go below {2 ** (1 - fewest):.2g} uncorrected)"
-    # What the swarm adds to one player, and what thinking adds to the critic.
-    swarm = task.variant("swarm")
-    for name in ("single", "random-player"):
-        other = task.variant(name)
-        difference = compare_success(swarm, other) if swarm and other else None
-        if difference is not None:
-            yield f"swarm against {name}: {difference_text(difference)}"
+    for name, difference in swarm_differences(table):
+        yield f"swarm against {name}: {difference_text(difference)}"
 
 
 def _signals(variant: VariantSummary) -> list[str] | None:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lookalike_bench.tasks.schema import NAME
+
 SCHEMA_VERSION = 1
 
 
@@ -65,7 +67,7 @@ class ConversationChange(Line):
 
 class ProposalRecord(Line):
     """What one member was asked, answered and earned. `text` is the raw answer, `action` what it was read as;
-    `log_probabilities` go with the step's `choices`."""
+    `log_probabilities` go with the step's `choices`; a single one is that of the answer, which was written."""
 
     member: int = Field(ge=0)
     temperature: float
@@ -80,7 +82,8 @@ class ProposalRecord(Line):
 
 class StepRecord(Line):
     """One action played. `copy` tells lockstep copies of the environment apart (0 where there is one);
-    `digest` is the environment's state after the action, `review` the critic's view of the outcome."""
+    `digest` is the environment's state after the action, `review` the critic's view of the outcome, `judging` what it
+    took a critic that asks its model at each step."""
 
     type: Literal["step"] = "step"
     step: int = Field(ge=1)
@@ -93,6 +96,7 @@ class StepRecord(Line):
     observation: ObservationRecord
     digest: str
     review: JudgementRecord | None = None
+    judging: UsageRecord | None = None
     seconds: float = Field(ge=0)
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="null")
@@ -127,7 +131,8 @@ class EpisodeHeader(Line):
 
 
 class EpisodeEnd(Line):
-    """How it ended. An errored episode has no success and no progress: it is not a 0."""
+    """How it ended. An errored episode has no success and no progress: it is not a 0. `usage` and `cost_usd` are of
+    its players and of a critic that judged with them."""
 
     type: Literal["end"] = "end"
     status: Literal["scored", "errored"]
@@ -158,15 +163,30 @@ class TaskEntry(Line):
     expect: dict[str, str] = {}
 
 
+class SuiteEntry(Line):
+    """A suite as it was asked for: its name and those of all its tasks, also of any that the run does not play."""
+
+    suite: str = Field(pattern=NAME, max_length=64)
+    tasks: list[Annotated[str, Field(pattern=NAME, max_length=64)]] = Field(min_length=1, max_length=64)
+
+
 class Manifest(Line):
     """What a run is, complete enough to do it again. Transport settings are not part of it."""
 
     schema_version: int = SCHEMA_VERSION
     created: str
     tasks: list[TaskEntry]
+    suites: list[SuiteEntry] = Field(default=[], max_length=64)
     plugins: dict[str, str]
     packages: dict[str, str]
     python: str
     platform: str
     git_commit: str | None = None
     command: list[str] = []
+
+
+def titles(manifest: Manifest) -> list[str]:
+    """What a run is of, in few words: its suites, and the tasks that are in none of them."""
+    inside = {task for entry in manifest.suites for task in entry.tasks}
+    names = [entry.suite for entry in manifest.suites]
+    return names + [entry.task for entry in manifest.tasks if {entry.task, entry.stand_in_for}.isdisjoint(inside)]

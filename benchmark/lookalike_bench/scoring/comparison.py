@@ -9,13 +9,14 @@ comparison.flipped          # the episodes that succeed in one run and not in th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from lookalike_bench.records.schema import Manifest
 from lookalike_bench.records.store import Run
-from lookalike_bench.scoring.results import RunSummary, VariantSummary
-from lookalike_bench.scoring.statistics import Difference, holm
+from lookalike_bench.scoring.results import RunSummary, SuiteVariant, VariantSummary
+from lookalike_bench.scoring.statistics import Difference, holm_of_those_tested
+from lookalike_bench.scoring.suites import compare_in_suite
 from lookalike_bench.scoring.summary import compare_progress, compare_success, summarise
 
 ABSENT = "(absent)"
@@ -43,6 +44,17 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class SuitePair:
+    """One variant of one suite in both runs: second minus first."""
+
+    suite: str
+    first: SuiteVariant
+    second: SuiteVariant
+    success: Difference | None
+    adjusted_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Flipped:
     """An episode that succeeds in one run only; `won` says in which."""
 
@@ -52,6 +64,9 @@ class Flipped:
     won: str
 
 
+PAIR = TypeVar("PAIR", Pair, SuitePair)
+
+
 @dataclass(frozen=True)
 class Comparison:
     first: RunSummary
@@ -59,19 +74,21 @@ class Comparison:
     changes: list[Change]
     pairs: list[Pair]
     flipped: list[Flipped]
+    suites: list[SuitePair] = field(default_factory=list)
 
 
 def compare_runs(first: Run, second: Run) -> Comparison:
     """Read both. Raises RecordError."""
     summaries = summarise(first), summarise(second)
-    pairs = list(_pairs(*summaries))
-    tested = [
-        (index, pair.success.p) for index, pair in enumerate(pairs) if pair.success and pair.success.p is not None
-    ]
-    for (index, _), adjusted in zip(tested, holm([p for _, p in tested]), strict=True):
-        pairs[index] = replace(pairs[index], adjusted_p=adjusted)
+    pairs = _adjusted(list(_pairs(*summaries)))
+    suites = _adjusted(list(_suite_pairs(*summaries)))
     changes = list(_changes(first.read_manifest(), second.read_manifest()))
-    return Comparison(*summaries, changes, pairs, [flip for pair in pairs for flip in _flipped(pair)])
+    return Comparison(*summaries, changes, pairs, [flip for pair in pairs for flip in _flipped(pair)], suites)
+
+
+def _adjusted(pairs: list[PAIR]) -> list[PAIR]:
+    tested = holm_of_those_tested([None if pair.success is None else pair.success.p for pair in pairs])
+    return [replace(pair, adjusted_p=adjusted) for pair, adjusted in zip(pairs, tested, strict=True)]
 
 
 def _pairs(first: RunSummary, second: RunSummary) -> Iterator[Pair]:
@@ -81,6 +98,17 @@ def _pairs(first: RunSummary, second: RunSummary) -> Iterator[Pair]:
             other = others[task.task].variant(variant.variant) if task.task in others else None
             if other is not None:
                 yield Pair(task.task, variant, other, compare_success(other, variant), compare_progress(other, variant))
+
+
+def _suite_pairs(first: RunSummary, second: RunSummary) -> Iterator[SuitePair]:
+    """Where both name the same tasks by the suite's name."""
+    others = {(suite.suite, *suite.tasks): suite for suite in second.suites}
+    for suite in first.suites:
+        same = others.get((suite.suite, *suite.tasks))
+        for variant in suite.variants if same else ():
+            other = same.variant(variant.variant) if same else None
+            if other is not None:
+                yield SuitePair(suite.suite, variant, other, compare_in_suite(other, variant))
 
 
 def _flipped(pair: Pair) -> Iterator[Flipped]:
@@ -96,6 +124,8 @@ def _changes(first: Manifest, second: Manifest) -> Iterator[Change]:
         yield from _different(name, getattr(first, attribute), getattr(second, attribute))
     yield from _different("plugin", first.plugins, second.plugins)
     yield from _different("package", first.packages, second.packages)
+    suites = [{entry.suite: entry.tasks for entry in manifest.suites} for manifest in (first, second)]
+    yield from _different("suite", *suites)
     tasks, others = ({entry.task: entry for entry in manifest.tasks} for manifest in (first, second))
     for name in {**tasks, **others}:
         one, other = tasks.get(name), others.get(name)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from lookalike_bench.records.schema import UsageRecord
 from lookalike_bench.scoring.diagnostics import Diagnostics
-from lookalike_bench.scoring.statistics import Difference, Interval, bootstrap_mean, wilson
+from lookalike_bench.scoring.statistics import Difference, Interval, bootstrap_mean, mean_of_proportions, wilson
 from lookalike_bench.tasks.variants import BUILT_IN_VARIANTS
 
 
@@ -122,8 +122,69 @@ class TaskSummary:
 
 
 @dataclass(frozen=True)
+class SuiteVariant:
+    """A suite's row: one variant over the suite's tasks, by the names of those that the run has it for. `gap` says
+    why there is no mean, where that is so: a task that was not played, or of which nothing was scored."""
+
+    variant: str
+    tasks: dict[str, VariantSummary]
+    gap: str = ""
+    against_baseline: Difference | None = None
+    adjusted_p: float | None = None
+
+    @property
+    def method(self) -> str:
+        return next(iter(self.tasks.values())).method
+
+    @property
+    def label(self) -> str:
+        return next(iter(self.tasks.values())).label
+
+    @property
+    def planned(self) -> int:
+        return sum(task.planned for task in self.tasks.values())
+
+    @property
+    def scored(self) -> int:
+        return sum(task.scored for task in self.tasks.values())
+
+    @property
+    def errored(self) -> int:
+        return sum(task.errored for task in self.tasks.values())
+
+    @cached_property
+    def success(self) -> Estimate:
+        """Each task weighs the same, however many of its episodes were scored."""
+        if self.gap:
+            return Estimate(None, None)
+        counts = [(sum(o.success for o in task.outcomes.values()), task.scored) for task in self.tasks.values()]
+        return Estimate(*mean_of_proportions(counts))
+
+    @property
+    def tokens(self) -> int:
+        return sum(task.tokens for task in self.tasks.values())
+
+    @property
+    def seconds(self) -> float:
+        return math.fsum(task.seconds for task in self.tasks.values())
+
+
+@dataclass(frozen=True)
+class SuiteSummary:
+    """A suite's table. `tasks` are the names of all its tasks, played or not."""
+
+    suite: str
+    tasks: list[str]
+    variants: list[SuiteVariant]
+
+    def variant(self, name: str) -> SuiteVariant | None:
+        return next((variant for variant in self.variants if variant.variant == name), None)
+
+
+@dataclass(frozen=True)
 class RunSummary:
     tasks: list[TaskSummary]
+    suites: list[SuiteSummary] = field(default_factory=list)
 
     def task(self, name: str) -> TaskSummary:
         return next(task for task in self.tasks if task.task == name)

@@ -39,14 +39,19 @@ class Difference:
 
 def wilson(successes: int, trials: int) -> Interval | None:
     """The score interval of a proportion (Wilson 1927; method 3 in Newcombe 1998, Statistics in Medicine 17:857)."""
-    from scipy.stats import binomtest
+    return _wilson(successes / trials, trials) if trials > 1 else None
 
-    if trials < 2:
-        return None
-    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+
+def _wilson(share: float, trials: float) -> Interval:
+    """Of a number of trials that need not be whole."""
+    from scipy.special import ndtri
+
+    z = float(ndtri((1 + CONFIDENCE) / 2))
+    centre = share + z**2 / (2 * trials)
+    distance = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     # The ends are exact where no episode, or every episode, succeeded; rounding must not say otherwise.
-    low = 0.0 if successes == 0 else float(interval.low)
-    high = 1.0 if successes == trials else float(interval.high)
+    low = 0.0 if share == 0 else (centre - distance) / (1 + z**2 / trials)
+    high = 1.0 if share == 1 else (centre + distance) / (1 + z**2 / trials)
     return low, high
 
 
@@ -144,6 +149,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def holm_of_those_tested(p_values: Sequence[float | None]) -> list[float | None]:
+    """As `holm`, where None stands for a comparison without a test: it stays None, and counts for nothing."""
+    adjusted = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(adjusted) for p in p_values]
+
+
 def cohens_h(first: float, second: float) -> float:
     """Cohen's effect size of two proportions (1988, chapter 6): 0.2 small, 0.5 medium, 0.8 large, at most pi."""
     return 2 * math.asin(math.sqrt(first)) - 2 * math.asin(math.sqrt(second))
@@ -160,17 +171,41 @@ def cohens_d(differences: Sequence[float]) -> float | None:
 
 
 def mean_of_proportions(counts: Sequence[tuple[int, int]]) -> tuple[float | None, Interval | None]:
-    """The unweighted mean of several proportions, each (successes, trials), with its interval: the distances to
-    the ends of the Wilson intervals, squared and added (Zou and Donner 2008, Statistics in Medicine 27:1693)."""
+    """The unweighted mean of several proportions, each (successes, trials), with its interval; no mean where one has
+    no trial, no interval where one has fewer than two.
+
+    The interval is Wilson's, for the number of trials that gives one proportion the variance of the mean: all of
+    them, where the proportions have equally many. It is never too narrow for their being unlike: the number of
+    successes then varies less than a binomial one (Hoeffding 1956, Annals of Mathematical Statistics 27:713).
+    """
     if not counts or any(trials == 0 for _, trials in counts):
         return None, None
-    shares = [successes / trials for successes, trials in counts]
-    mean = math.fsum(shares) / len(shares)
-    intervals = [wilson(successes, trials) for successes, trials in counts]
-    below = above = 0.0
-    for share, interval in zip(shares, intervals, strict=True):
-        if interval is None:
-            return mean, None
-        below += (share - interval[0]) ** 2
-        above += (interval[1] - share) ** 2
-    return mean, (max(0.0, mean - math.sqrt(below) / len(shares)), min(1.0, mean + math.sqrt(above) / len(shares)))
+    mean = math.fsum(successes / trials for successes, trials in counts) / len(counts)
+    if any(trials < 2 for _, trials in counts):
+        return mean, None
+    effective = len(counts) ** 2 / math.fsum(1 / trials for _, trials in counts)
+    return mean, _wilson(mean, effective)
+
+
+def mean_of_paired_proportions(strata: Sequence[Sequence[tuple[bool, bool]]]) -> Difference | None:
+    """The unweighted mean of the paired differences in several strata, first minus second; None where one is empty.
+
+    The interval is made of those of `paired_proportions`: the distances to their ends, squared and added (Zou and
+    Donner 2008, Statistics in Medicine 27:1693). p is McNemar's exact test of all pairs that differ, which lean to
+    either side with a chance of a half in every stratum if nothing differs; the effect is Cohen's h of the means.
+    """
+    if not strata or not all(strata):
+        return None
+    count = len(strata)
+    found = [difference for pairs in strata if (difference := paired_proportions(pairs)) is not None]
+    mean = math.fsum(each.difference for each in found) / count
+    below = [each.difference - each.interval[0] for each in found if each.interval is not None]
+    above = [each.interval[1] - each.difference for each in found if each.interval is not None]
+    whole = len(below) == count
+    interval = (mean - math.hypot(*below) / count, mean + math.hypot(*above) / count) if whole else None
+    only_first = sum(first and not second for pairs in strata for first, second in pairs)
+    only_second = sum(second and not first for pairs in strata for first, second in pairs)
+    several = sum(map(len, strata))
+    first, second = (math.fsum(sum(pair[i] for pair in pairs) / len(pairs) for pairs in strata) / count for i in (0, 1))
+    p = mcnemar(only_first, only_second) if several > 1 else None
+    return Difference(mean, interval, p, cohens_h(first, second), several)

@@ -21,16 +21,27 @@ from lookalike_bench.errors import RecordError
 from lookalike_bench.records.schema import TaskEntry, UsageRecord
 from lookalike_bench.records.store import EpisodeRecord, Run
 from lookalike_bench.reward_models.model import RewardModel
+from lookalike_bench.scoring.baseline import against_baseline, baseline_of
 from lookalike_bench.scoring.diagnostics import diagnose
-from lookalike_bench.scoring.results import Estimate, Outcome, RunSummary, TaskSummary, VariantSummary
-from lookalike_bench.scoring.statistics import Difference, holm, paired_means, paired_proportions
+from lookalike_bench.scoring.results import (
+    Estimate,
+    Outcome,
+    RunSummary,
+    SuiteSummary,
+    SuiteVariant,
+    TaskSummary,
+    VariantSummary,
+)
+from lookalike_bench.scoring.statistics import Difference, paired_means, paired_proportions
+from lookalike_bench.scoring.suites import compare_in_suite, summarise_suites
 from lookalike_bench.tasks.schema import Expectation, Goal
 
 
 def summarise(run: Run) -> RunSummary:
     """Read every record of a run. Raises RecordError."""
     manifest = run.read_manifest()
-    return RunSummary([_summarise_task(run, entry) for entry in manifest.tasks])
+    tasks = [_summarise_task(run, entry) for entry in manifest.tasks]
+    return RunSummary(tasks, summarise_suites(manifest.suites, tasks))
 
 
 def compare_success(first: VariantSummary, second: VariantSummary) -> Difference | None:
@@ -43,6 +54,19 @@ def compare_progress(first: VariantSummary, second: VariantSummary) -> Differenc
     """As compare_success, of the mean progress."""
     shared = sorted(first.outcomes.keys() & second.outcomes.keys())
     return paired_means([(first.outcomes[seed].progress, second.outcomes[seed].progress) for seed in shared])
+
+
+def swarm_differences(table: TaskSummary | SuiteSummary) -> list[tuple[str, Difference]]:
+    """What the swarm adds to one player (`single`), and what thinking adds to the critic (`random-player`)."""
+    found: list[tuple[str, Difference | None]] = []
+    for name in ("single", "random-player"):
+        if isinstance(table, SuiteSummary):
+            whole, of_suite = table.variant("swarm"), table.variant(name)
+            found.append((name, compare_in_suite(whole, of_suite) if whole and of_suite else None))
+        else:
+            swarm, other = table.variant("swarm"), table.variant(name)
+            found.append((name, compare_success(swarm, other) if swarm and other else None))
+    return [(name, difference) for name, difference in found if difference is not None]
 
 
 def check_expectations(expect: dict[str, str], summary: TaskSummary) -> list[tuple[str, bool | None]]:
@@ -61,7 +85,8 @@ def check_expectations(expect: dict[str, str], summary: TaskSummary) -> list[tup
 
 def to_json(summary: RunSummary, run_path: Path | str) -> str:
     """The document that `run --json` prints."""
-    return json.dumps({"run": str(run_path), "tasks": [_task_json(task) for task in summary.tasks]}, indent=1)
+    tasks, suites = map(_task_json, summary.tasks), map(_suite_json, summary.suites)
+    return json.dumps({"run": str(run_path), "tasks": list(tasks), "suites": list(suites)}, indent=1)
 
 
 def _summarise_task(run: Run, entry: TaskEntry) -> TaskSummary:
@@ -76,7 +101,7 @@ def _summarise_task(run: Run, entry: TaskEntry) -> TaskSummary:
         goal=_goal_text(definition.get("goal")),
         max_steps=definition.get("max_steps"),
         seeds=entry.seeds,
-        variants=_against_baseline(variants),
+        variants=against_baseline(_progress_against_baseline(variants), compare_success),
         demonstrations=_demonstrations(run, variants),
     )
 
@@ -135,34 +160,16 @@ def _summarise_variant(run: Run, entry: TaskEntry, variant: str) -> VariantSumma
     )
 
 
-def _against_baseline(variants: list[VariantSummary]) -> list[VariantSummary]:
-    """The variants with their paired differences to the baseline, their p-values corrected for being several."""
-    baseline = next((variant for variant in variants if variant.variant == "baseline"), None) or next(
-        (variant for variant in variants if variant.method == "baseline"), None
-    )
+def _progress_against_baseline(variants: list[VariantSummary]) -> list[VariantSummary]:
+    baseline = baseline_of(variants)
     if baseline is None:
         return variants
-    compared = [
+    return [
         variant
         if variant is baseline
-        else replace(
-            variant,
-            against_baseline=compare_success(variant, baseline),
-            progress_against_baseline=compare_progress(variant, baseline),
-        )
+        else replace(variant, progress_against_baseline=compare_progress(variant, baseline))
         for variant in variants
     ]
-    tested = [
-        (index, variant.against_baseline.p)
-        for index, variant in enumerate(compared)
-        # The replayed solution is no hypothesis: it does not make the correction for the others harsher.
-        if variant.method != "replay"
-        and variant.against_baseline is not None
-        and variant.against_baseline.p is not None
-    ]
-    for (index, _), adjusted in zip(tested, holm([p for _, p in tested]), strict=True):
-        compared[index] = replace(compared[index], adjusted_p=adjusted)
-    return compared
 
 
 def _demonstrations(run: Run, variants: Sequence[VariantSummary]) -> list[str]:
@@ -219,7 +226,6 @@ def _task_json(task: TaskSummary) -> dict[str, Any]:
 
 
 def _variant_json(variant: VariantSummary) -> dict[str, Any]:
-    against = variant.against_baseline
     return {
         "variant": variant.variant,
         "planned": variant.planned,
@@ -235,9 +241,35 @@ def _variant_json(variant: VariantSummary) -> dict[str, Any]:
         "completion_tokens": variant.usage.completion_tokens,
         "seconds": round(variant.seconds, 3),
         "cost_usd": variant.cost_usd,
-        "against_baseline": None if against is None else _difference_json(against, variant.adjusted_p),
+        "against_baseline": _against_json(variant),
         "diagnostics": variant.diagnostics.to_json(),
     }
+
+
+def _suite_json(suite: SuiteSummary) -> dict[str, Any]:
+    return {
+        "suite": suite.suite,
+        "tasks": suite.tasks,
+        "variants": [
+            {
+                "variant": variant.variant,
+                "planned": variant.planned,
+                "scored": variant.scored,
+                "errored": variant.errored,
+                "success": _estimate_json(variant.success),
+                "no_mean_because": variant.gap or None,
+                "tokens": variant.tokens,
+                "seconds": round(variant.seconds, 3),
+                "against_baseline": _against_json(variant),
+            }
+            for variant in suite.variants
+        ],
+    }
+
+
+def _against_json(variant: VariantSummary | SuiteVariant) -> dict[str, float | None] | None:
+    against = variant.against_baseline
+    return None if against is None else _difference_json(against, variant.adjusted_p)
 
 
 def _estimate_json(estimate: Estimate) -> dict[str, float | None]:

@@ -22,9 +22,18 @@ import operator
 import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
 from lookalike_bench.types import Decode, Reveal
 
@@ -38,8 +47,10 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def local_path(path: str) -> str:
+def local_path(path: Any) -> str:
     """A path that stays below the task file's folder."""
+    if not isinstance(path, str):
+        raise ValueError("expected the path of a file")
     parts = PurePosixPath(path.replace("\\", "/")).parts
     if not parts or parts[0] == "/" or ":" in parts[0] or ".." in parts:
         raise ValueError("a path in a task file is relative and stays below the file's own folder")
@@ -56,10 +67,21 @@ class PluginSpec(BaseModel):
 
     plugin: str
 
+    _other_forms: ClassVar[list[dict[str, Any]]] = []
+
     @model_validator(mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return {"plugin": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Editors take all the forms that the validators take."""
+        schema = handler.resolve_ref_schema(handler(core))
+        inside = dict(schema)
+        schema.clear()
+        schema["anyOf"] = [{"type": "string"}, *cls._other_forms, inside]
+        return schema
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -80,6 +102,15 @@ class PlayerSpec(PluginSpec):
 
 class CriticSpec(PluginSpec):
     """A critic; `{outline: file.yaml}` is one that reads an edited reward model instead of watching."""
+
+    _other_forms: ClassVar[list[dict[str, Any]]] = [
+        {
+            "type": "object",
+            "properties": {"outline": {"type": "string"}},
+            "required": ["outline"],
+            "additionalProperties": False,
+        }
+    ]
 
     @model_validator(mode="before")
     @classmethod
@@ -232,6 +263,9 @@ class TaskFile(Strict):
     goal: Goal
     max_steps: int = Field(ge=1, le=100_000)
     seeds: Seeds = Field(description='a range such as "0-4", or a list')
+    published_seeds: Seeds | None = Field(
+        default=None, description="seeds of a row on a leaderboard, where they are more than those of a quick run"
+    )
     reveal: Reveal = "recommendation"
     temperature: float = Field(default=0.7, ge=0, le=5, description="of the player when it is alone")
     history: int = Field(default=200, ge=2, description="steps kept in the prompt; a longer history is cut by half")
@@ -257,6 +291,13 @@ class TaskFile(Strict):
                 raise ValueError(f"a variant's name has letters, digits, '.', '_' and '-' only, got {name!r}")
         return value
 
+    @model_validator(mode="after")
+    def _published_are_more(self) -> TaskFile:
+        missing = set(self.seeds) - set(self.published_seeds or self.seeds)
+        if missing:
+            raise ValueError(f"published_seeds lacks {', '.join(map(str, sorted(missing)))}, which seeds has")
+        return self
+
     @field_validator("expect")
     @classmethod
     def _expectations(cls, value: dict[str, str]) -> dict[str, str]:
@@ -265,15 +306,36 @@ class TaskFile(Strict):
         return value
 
 
+class SuiteFile(Strict):
+    """A suite file as it is written: task files that are played together and make one row, each weighing the same."""
+
+    name: str = Field(pattern=NAME, max_length=64)
+    description: str = ""
+    suite: list[LocalPath] = Field(min_length=1, max_length=64, description="task files, relative to this one")
+
+
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of task files, for editors. `extends` makes every other key optional."""
+    """The JSON Schema of task and suite files, for editors: what names a `suite` is one, all else is a task."""
+    task = _task_schema()
+    suite = SuiteFile.model_json_schema(mode="validation")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "lookalike-bench task or suite",
+        "type": "object",
+        "$defs": task.pop("$defs"),
+        "if": {"required": ["suite"]},
+        "then": suite,
+        "else": task,
+    }
+
+
+def _task_schema() -> dict[str, Any]:
+    """`extends` makes every other key of a task optional."""
     schema = TaskFile.model_json_schema(mode="validation")
     schema["properties"]["extends"] = {
         "type": "string",
         "description": "another task file, relative to this one, whose top-level keys this one replaces",
     }
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    schema["title"] = "lookalike-bench task"
     required = schema.pop("required")
     schema["anyOf"] = [{"required": ["extends"]}, {"required": required}]
     return schema

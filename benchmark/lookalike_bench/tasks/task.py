@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from dataclasses import dataclass, replace
@@ -36,8 +37,17 @@ class Task:
         return self.path.parent
 
     @property
+    def published_seeds(self) -> list[int]:
+        """The seeds of a row on a leaderboard."""
+        return self.file.published_seeds or self.file.seeds
+
+    @property
     def expectations(self) -> list[Expectation]:
         return [Expectation.parse(subject, condition) for subject, condition in self.file.expect.items()]
+
+    @property
+    def variant_names(self) -> list[str]:
+        return [variant.name for variant in self.variants]
 
     def variant(self, name: str) -> Variant:
         return next(variant for variant in self.variants if variant.name == name)
@@ -45,7 +55,8 @@ class Task:
     @property
     def definition(self) -> dict[str, Any]:
         """Everything in the task that can change a result, as plain data."""
-        kept = self.file.model_dump(mode="json", exclude={"description", "expect", "stand_in", "variants", "seeds"})
+        aside = {"description", "expect", "stand_in", "variants", "seeds", "published_seeds"}
+        kept = self.file.model_dump(mode="json", exclude=aside)
         return {**kept, "variants": {variant.name: variant.model_dump(mode="json") for variant in self.variants}}
 
     @cached_property
@@ -91,12 +102,29 @@ class Task:
 
 def load_task(path: Path) -> Task:
     """Read a task file. Raises TaskError with file:line, and touches no network, video or model."""
-    document = _with_bases(read_yaml(path), seen=())
+    return read_task(read_yaml(path))
+
+
+def read_task(document: Document) -> Task:
+    """A task file's data as a task. Raises TaskError with file:line."""
+    path = document.path
+    document = _with_bases(document, seen=())
     file = document.validate(TaskFile)
     try:
         return Task(path, file, tuple(resolve_variants(file)))
     except ValueError as error:
         raise document.fail(("variants",), str(error)) from None
+
+
+def is_suite(document: Document) -> bool:
+    """Whether a file names tasks, or is meant to, rather than being one."""
+    data = document.data
+    if not isinstance(data, dict):
+        return False
+    # A misspelt key is one too where nothing else speaks for a task: the error can then name the right one.
+    of_tasks = {"extends", *TaskFile.model_fields} - {"name", "description"}
+    misspelt = data.keys().isdisjoint(of_tasks) and difflib.get_close_matches("suite", data, 1, 0.8)
+    return "suite" in data or bool(misspelt)
 
 
 def load_stand_in(task: Task) -> Task | None:
@@ -110,6 +138,10 @@ def _with_bases(document: Document, seen: tuple[Path, ...]) -> Document:
     """Lay the document on the file that it extends."""
     if not isinstance(document.data, dict):
         raise document.fail((), "a task file is a mapping of keys to values")
+    if is_suite(document):
+        listed = document.data.get("suite")
+        members = f", such as {', '.join(map(str, listed))}" if isinstance(listed, list) else ""
+        raise document.fail(("suite",), f"this file is a suite, and one task is expected here{members}")
     base_name = document.data.pop("extends", None)
     if base_name is None:
         return document
@@ -131,8 +163,6 @@ def _with_bases(document: Document, seen: tuple[Path, ...]) -> Document:
 
 
 def _unknown(name: str, known: list[str], kind: str) -> str:
-    import difflib
-
     near = difflib.get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"no {kind} is called {name!r}{hint} (known: {', '.join(known)})"

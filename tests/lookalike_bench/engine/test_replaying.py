@@ -13,7 +13,7 @@ from lookalike_bench.engine.replaying import replay_run
 from lookalike_bench.episodes.stage import observation_record
 from lookalike_bench.errors import AssetError
 from lookalike_bench.plugins.manager import load_plugins
-from lookalike_bench.publish.submissions import check, load_tasks
+from lookalike_bench.publish.submissions import check
 from lookalike_bench.records.bundles import unpack
 from lookalike_bench.records.schema import (
     EpisodeEnd,
@@ -25,6 +25,7 @@ from lookalike_bench.records.schema import (
 )
 from lookalike_bench.records.store import EpisodeWriter, Run
 from lookalike_bench.tasks.schema import PluginSpec
+from lookalike_bench.tasks.suite import load_folder
 
 ROOT = Path(__file__).parents[3]
 SUBMISSIONS = sorted((ROOT / "leaderboards" / "submissions").glob("*.jsonl.gz"))
@@ -111,7 +112,7 @@ def test_every_committed_submission_is_verified_by_replay(path: Path, tmp_path: 
     _, run = unpack(path, tmp_path)
     if "procgen" in {episode.header.environment["plugin"] for episode in run.episodes()}:
         pytest.importorskip("procgen", reason="procgen-mirror is not installed here", exc_type=ImportError)
-    assert list(check(run, load_tasks(ROOT / "tasks"))) == []
+    assert list(check(run, *load_folder(ROOT / "tasks"))) == []
     begun = time.perf_counter()
     try:
         replayed = list(replay_run(run, load_plugins()))

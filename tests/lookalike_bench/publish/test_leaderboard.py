@@ -10,11 +10,12 @@ import pytest
 from lookalike_bench.cli.main import main
 from lookalike_bench.publish.leaderboard import collect, read_references
 from lookalike_bench.publish.leaderboard_tables import markdown, write_tables
-from lookalike_bench.publish.submissions import load_submissions, load_tasks
+from lookalike_bench.publish.submissions import load_submissions
 from lookalike_bench.records.bundles import pack
+from lookalike_bench.tasks.suite import load_folder
 
 from tests.browser import CHROMIUM, Browser
-from tests.lookalike_bench.records_fixture import make_run
+from tests.lookalike_bench.records_fixture import make_run, make_suite_run
 
 ROOT = Path(__file__).parents[3]
 HOSTILE = "<img src=x onerror=alert(1)> [x](javascript:alert(2)) | `a` **b**"
@@ -72,7 +73,7 @@ def test_a_hostile_name_is_only_text_in_markdown(folder: Path) -> None:
 
 def test_the_same_submissions_give_the_same_files(folder: Path, tmp_path: Path) -> None:
     accepted = load_submissions(folder / "submissions", tmp_path / "unpacked")
-    board = collect(accepted, load_tasks(folder.parent / "tasks"), read_references(folder / "reference.yaml"))
+    board = collect(accepted, *load_folder(folder.parent / "tasks"), read_references(folder / "reference.yaml"))
     for path in write_tables(board, tmp_path / "again"):
         assert path.read_bytes() == (folder / path.name).read_bytes()
 
@@ -114,10 +115,33 @@ def test_every_page_fits_a_phone_and_is_not_harmed_by_names(folder: Path, browse
     assert page.problems == []
 
 
+def test_a_suite_has_a_mean_only_where_all_of_its_tasks_were_played(tmp_path: Path) -> None:
+    """A row is a submission. Tasks of the same environment that the suite does not name are not mixed in."""
+    whole = make_suite_run(tmp_path / "tasks", trust=9, name="whole")
+    part = make_suite_run(tmp_path / "tasks", trust=9, without_tasks=["long"], name="part")
+    twin = make_run(tmp_path / "tasks", trust=0, name="twin")
+    board = tmp_path / "leaderboards"
+    for name, run in (("Whole", whole), ("Part", part), ("Twin", twin)):
+        path = board / "submissions" / f"{name.lower()}.jsonl.gz"
+        pack(run, path, name=name, method="As built in.", url=None, include="actions")
+    (board / "reference.yaml").write_text((ROOT / "leaderboards" / "reference.yaml").read_text())
+    assert main(["leaderboard", "build", "--folder", str(board), "--tasks", str(tmp_path / "tasks")]) == 0
+    text = (board / "README.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    assert rows[0] == ["submission", "method", "corridors", "verified"]
+    cells = {(row[0].split("]")[0].strip("["), row[1].split(" ")[0]): row[2] for row in rows[1:] if len(row) == 4}
+    assert cells["Whole", "swarm"] == "100 % [61, 100] (all 2 tasks)"
+    assert cells["Part", "swarm"] == "- (1 of 2 tasks: short)"
+    assert not any(name == "Twin" for name, _ in cells)
+    assert "- corridors: short, long" in text and "(corridor.md)" in text
+    page = (board / "site" / "index.html").read_text()
+    assert "all 2 tasks" in page and "1 of 2 tasks: short" in page
+
+
 def test_the_committed_tables_are_what_the_submissions_give(tmp_path: Path) -> None:
     boards = ROOT / "leaderboards"
     accepted = load_submissions(boards / "submissions", tmp_path / "unpacked")
-    board = collect(accepted, load_tasks(ROOT / "tasks"), read_references(boards / "reference.yaml"))
+    board = collect(accepted, *load_folder(ROOT / "tasks"), read_references(boards / "reference.yaml"))
     written = {path.name: path.read_text() for path in write_tables(board, tmp_path / "tables")}
     committed = {path.name: path.read_text() for path in boards.glob("*.md")}
     assert committed == written, "run: lookalike-bench leaderboard build"

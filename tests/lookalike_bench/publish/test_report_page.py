@@ -16,7 +16,7 @@ from lookalike_bench.records.schema import EpisodeEnd
 from lookalike_bench.records.store import Run, read_episode
 
 from tests.browser import CHROMIUM, Browser
-from tests.lookalike_bench.records_fixture import make_run
+from tests.lookalike_bench.records_fixture import make_run, make_suite_run
 
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -76,6 +76,17 @@ def test_the_page_is_one_file_that_asks_for_nothing(page_path: Path) -> None:
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)
     assert "default-src 'none'" in page and "'unsafe-eval'" not in page
     assert re.search("script-src 'sha256-[A-Za-z0-9+/=]+'\"", page)
+
+
+def test_a_suite_stands_above_its_tasks(tmp_path: Path) -> None:
+    errored = [("short", "swarm", seed) for seed in range(3)]
+    write_report(make_suite_run(tmp_path, trust=9, errored=errored), tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<title>corridors - lookalike-bench</title>" in page
+    headings = re.findall("<h2[^>]*>([^<]*)", page)
+    assert [heading.split(":")[0] for heading in headings] == ["corridors", "short", "long", "Step by step"]
+    table = page[page.index("Results of corridors") : page.index("<h2>short")]
+    assert "of short nothing was scored" in table and "points over 6 shared seeds" in table
 
 
 def test_hostile_text_is_escaped_in_the_file(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from lookalike_bench.cli.main import main
-from lookalike_bench.publish.submissions import MARK_SUFFIX, check, load_tasks, read_mark
+from lookalike_bench.publish.submissions import MARK_SUFFIX, check, read_mark
 from lookalike_bench.records.bundles import pack
 from lookalike_bench.records.store import Run
+from lookalike_bench.tasks.suite import load_folder
 
 from tests.conftest import FAKE_PLUGINS, write_task
-from tests.lookalike_bench.records_fixture import make_run
+from tests.lookalike_bench.records_fixture import make_run, make_suite_run
 
 Line = dict[str, Any]
 PLUGIN = ["--plugin", str(FAKE_PLUGINS), "--no-plugins"]
@@ -27,7 +28,7 @@ def run(tmp_path: Path) -> Run:
 
 
 def objections(run: Run) -> list[str]:
-    return list(check(run, load_tasks(run.path.parent)))
+    return list(check(run, *load_folder(run.path.parent)))
 
 
 def alter(run: Run, change: Callable[[list[Line]], Any]) -> None:
@@ -69,6 +70,29 @@ def test_a_missing_and_an_errored_episode_are_refused(tmp_path: Path) -> None:
         "corridor/single/seed-1: it errored; play it again (run --resume): an error is not a result",
         "corridor/swarm/seed-2: the episode is missing",
     ]
+
+
+def test_a_suite_is_the_current_one_or_none(tmp_path: Path) -> None:
+    run = make_suite_run(tmp_path)
+    assert objections(run) == []
+    write_task(tmp_path)
+    (tmp_path / "corridors.yaml").write_text("name: corridors\nsuite: [short.yaml, corridor.yaml]\n")
+    expected = "corridors: it is another version of the suite, whose tasks are short, corridor"
+    assert objections(run) == [expected]
+    (tmp_path / "corridors.yaml").unlink()
+    assert objections(run) == ["corridors: there is no such suite (suites: )"]
+
+
+def test_a_run_of_a_suite_is_one_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_suite_run(tmp_path)
+    bundle, tasks = tmp_path / "b.jsonl.gz", ["--tasks", str(tmp_path)]
+    submit = ["leaderboard", "submit", str(run.path), "--name", "n", "--method", "m", "--out", str(bundle)]
+    assert main([*submit, *tasks]) == 0
+    assert main(["leaderboard", "validate", str(bundle), *PLUGIN, *tasks]) == 0
+    assert main(["replay", str(bundle), *PLUGIN]) == 0
+    assert "replayed 18 episodes" in capsys.readouterr().out
+    assert main(["report", str(bundle)]) == 0
+    assert "corridors: a suite of 2 tasks" in capsys.readouterr().out
 
 
 def test_a_name_of_the_paper_is_kept_for_its_method(run: Run) -> None:

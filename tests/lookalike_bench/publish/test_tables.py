@@ -9,7 +9,7 @@ from lookalike_bench.publish.tables import WIDTH, count_text, estimate_text, per
 from lookalike_bench.scoring.results import Estimate
 from lookalike_bench.scoring.summary import summarise
 
-from tests.lookalike_bench.records_fixture import make_run
+from tests.lookalike_bench.records_fixture import make_run, make_suite_run
 
 
 def test_the_text_says_what_there_is_and_what_is_missing(tmp_path: Path) -> None:
@@ -35,6 +35,19 @@ def test_the_text_says_what_there_is_and_what_is_missing(tmp_path: Path) -> None
     assert max(map(len, text.splitlines())) <= WIDTH + 2
     # The error came from a server with control characters in it.
     assert "the server answered 500" in text and not any(ord(c) < 32 and c != "\n" for c in text)
+
+
+def test_the_report_ends_with_the_suite(tmp_path: Path) -> None:
+    run = make_suite_run(tmp_path, trust=9, errored=[("short", "single", seed) for seed in range(3)])
+    text = render_run(summarise(run))
+    suite = text[text.index("corridors: a suite of 2 tasks, each weighing the same") :]
+    assert text.index("long: win the game") < text.index("corridors: a suite") and "  short, long\n" in suite
+    [swarm] = [line.split() for line in suite.splitlines() if line.startswith("swarm ")]
+    assert swarm[1:8] == ["2", "of", "2", "6", "6", "0", "100"]
+    [single] = [line.split() for line in suite.splitlines() if line.startswith("single ")]
+    assert single[4:8] == ["6", "3", "3", "-"]
+    assert "single: of short nothing was scored" in suite and "points over 6 shared seeds, p = " in suite
+    assert max(map(len, text.splitlines())) <= WIDTH + 2
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,10 @@ from lookalike_bench.scoring.statistics import (
     cohens_d,
     cohens_h,
     holm,
+    holm_of_those_tested,
     mcnemar,
+    mean_of_paired_proportions,
+    mean_of_proportions,
     paired_means,
     paired_proportions,
     wilson,
@@ -82,6 +85,7 @@ def test_holm_corrects_stepwise() -> None:
     assert holm([0.01, 0.02, 0.03, 0.04]) == pytest.approx([0.04, 0.06, 0.06, 0.06])
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([]) == []
+    assert holm_of_those_tested([None, 0.04, 0.01, None]) == [None, 0.04, 0.02, None]
 
 
 def test_cohens_h_gives_cohens_example() -> None:
@@ -96,6 +100,13 @@ def test_fewer_than_two_observations_have_no_interval() -> None:
     one = paired_proportions([(True, False)])
     assert one is not None and one.difference == 1.0 and one.interval is None and one.p is None
     assert paired_proportions([]) is None and paired_means([]) is None
+    assert mean_of_proportions([(1, 1), (2, 4)]) == (0.75, None) and mean_of_proportions([(0, 0), (1, 2)]) == (
+        None,
+        None,
+    )
+    stratified = mean_of_paired_proportions([[(True, False)], [(True, False)] * 3])
+    assert stratified is not None and stratified.difference == 1.0 and stratified.interval is None
+    assert mean_of_paired_proportions([[], [(True, False)]]) is None and mean_of_paired_proportions([]) is None
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60))
@@ -151,3 +162,48 @@ def test_coverage_of_the_bootstrap(seeds: int) -> None:
         assert interval is not None
         held += interval[0] <= 0.4 <= interval[1]
     assert held / rounds > 0.91
+
+
+def test_the_paired_mean_of_one_stratum_and_of_alike_ones() -> None:
+    pairs = _pairs(20, 12, 2, 16)
+    one, four = paired_proportions(pairs), mean_of_paired_proportions([pairs] * 4)
+    assert mean_of_paired_proportions([pairs]) == one
+    assert one is not None and four is not None and one.interval is not None and four.interval is not None
+    assert four.difference == pytest.approx(one.difference) and four.pairs == 200
+    # Four independent strata halve the distances, and the tests add up: 48 against 8 pairs that differ.
+    assert four.difference - four.interval[0] == pytest.approx((one.difference - one.interval[0]) / 2)
+    assert four.interval[1] - four.difference == pytest.approx((one.interval[1] - one.difference) / 2)
+    assert four.p == mcnemar(48, 8)
+
+
+GAMES = [
+    ((0.9, 0.6, 0.8, 0.4, 1.0), (0.2, 0.1, 0.5, 0.0, 0.3)),  # as unlike as games are
+    ((0.2, 0.4, 0.6, 0.8, 0.9), (0.2, 0.4, 0.6, 0.8, 0.9)),  # no difference
+    ((0.5,) * 5, (0.3,) * 5),  # all alike: the widest
+    ((0.05, 0.1, 0.0, 0.02, 0.1), (0.0,) * 5),  # hardly any success
+]
+
+
+@pytest.mark.parametrize(("first", "second"), GAMES)
+@pytest.mark.parametrize("seeds", [(5,) * 5, (3, 5, 5, 4, 5), (20,) * 5])
+def test_coverage_over_a_suite(first: tuple[float, ...], second: tuple[float, ...], seeds: tuple[int, ...]) -> None:
+    """Five tasks with a few seeds each, some not scored: what is said of the mean over the tasks holds."""
+    chance = random.Random(3)
+    rounds = 300
+    truth, difference = math.fsum(first) / 5, (math.fsum(first) - math.fsum(second)) / 5
+    held = paired_held = false_alarms = 0
+    for _ in range(rounds):
+        strata = []
+        for one, other, count in zip(first, second, seeds, strict=True):
+            lucks = [(chance.random(), chance.random()) for _ in range(count)]
+            # Half of a seed's luck is the level's own: the pairs are correlated.
+            strata.append([(luck < one, (luck if own < 0.5 else chance.random()) < other) for luck, own in lucks])
+        _, interval = mean_of_proportions([(sum(won for won, _ in pairs), len(pairs)) for pairs in strata])
+        paired = mean_of_paired_proportions(strata)
+        assert interval is not None and paired is not None and paired.interval is not None and paired.p is not None
+        held += interval[0] <= truth <= interval[1]
+        paired_held += paired.interval[0] <= difference <= paired.interval[1]
+        false_alarms += first == second and paired.p < 0.05
+    assert held / rounds > 0.92, held
+    assert paired_held / rounds > 0.92, paired_held
+    assert false_alarms / rounds < 0.05, false_alarms

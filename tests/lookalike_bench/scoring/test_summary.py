@@ -68,7 +68,7 @@ def test_holm_counts_the_hypotheses_and_not_the_replayed_solution(summary: RunSu
 
 def test_json_has_the_keys_of_the_contract(run: Run, summary: RunSummary) -> None:
     document = json.loads(to_json(summary, run.path))
-    assert set(document) == {"run", "tasks"} and document["run"] == str(run.path)
+    assert set(document) == {"run", "tasks", "suites"} and document["suites"] == [] and document["run"] == str(run.path)
     [task] = document["tasks"]
     assert set(task) == {"task", "stand_in_for", "variants"}
     promised = {

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lookalike_bench.errors import TaskError, UsageError
 from lookalike_bench.tasks.schema import Expectation, PluginSpec, json_schema, parse_seeds
 from lookalike_bench.tasks.spec import parse_plugin_spec
+from lookalike_bench.tasks.suite import Suite, load
 from lookalike_bench.tasks.task import load_stand_in, load_task
 from lookalike_bench.tasks.variants import BUILT_IN_VARIANTS
 
@@ -18,9 +19,11 @@ TASKS = Path(__file__).parents[3] / "tasks"
 
 
 @pytest.mark.parametrize("path", sorted(TASKS.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_task_of_the_suite_loads(path: Path) -> None:
-    task = load_task(path)
+def test_every_task_and_suite_of_the_project_loads(path: Path) -> None:
+    task = load(path)
     assert task.name == path.stem
+    if isinstance(task, Suite):
+        return
     assert task.variants
     if task.file.stand_in:
         stand_in = load_stand_in(task)
@@ -36,6 +39,7 @@ def test_the_committed_json_schema_is_the_one_of_the_models() -> None:
     [
         ("goal: {scor: 1}", ("goal",), "goal.scor: unknown key; did you mean 'score'?"),
         ("goal: {}", ("goal",), "goal: a goal names at least one of"),
+        ("videos: [{file: {a: b}}]", ("videos",), "videos.0.file: expected the path of a file"),
         ("max_stepz: 3", (), "max_stepz: unknown key; did you mean 'max_steps'?"),
         ("seeds: 4-1", ("seeds",), "seeds: the range 4-1 runs backwards"),
         ("seeds: [1, 1]", ("seeds",), "seeds: a seed is named twice"),
