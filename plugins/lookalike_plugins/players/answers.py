@@ -9,13 +9,10 @@ import numpy as np
 from lookalike_bench.types import Completion, Request, Usage
 from numpy.typing import NDArray
 
-from lookalike_plugins.players.decoding import Writer, draw
+from lookalike_plugins.players.decoding import Likelihood, Writer, draw, ended
 from lookalike_plugins.players.language_model import SMALLEST_PASS, LanguageModel
 from lookalike_plugins.players.token_tree import TokenTree, common_prefix
 from lookalike_plugins.players.word_grammar import WordGrammar
-
-JUDGE_END_OF_TURN = False
-"""Whether the token that ends the turn counts in a choice's mean log-likelihood."""
 
 
 def answer(
@@ -23,6 +20,7 @@ def answer(
     requests: Sequence[Request],
     prompts: Sequence[list[int]],
     grammar: Callable[[tuple[str, ...]], WordGrammar],
+    likelihood: Likelihood = "mean",
 ) -> list[Completion]:
     """Answer requests whose prompts share a prefix. Raises ContextExceeded."""
     # 1. What was computed at an earlier step is taken up again.
@@ -36,7 +34,7 @@ def answer(
     for request, prompt in zip(requests, prompts, strict=True):
         end = tree.add(prompt[kept:])
         if request.choices:
-            answers.append(Choosing(request, model, tree, end))
+            answers.append(Choosing(request, model, tree, end, likelihood))
         else:
             writer = Writer(request, model, grammar(request.vocabulary) if request.vocabulary else None)
             answers.append(Writing(writer, tree, end))
@@ -62,16 +60,19 @@ def answer(
 
 
 class Choosing:
-    """Judges every choice by the mean log-likelihood of its tokens, then draws one."""
+    """Judges every choice by its log-likelihood, then draws one."""
 
-    def __init__(self, request: Request, model: LanguageModel, tree: TokenTree, end: int) -> None:
-        self._request = request
+    def __init__(
+        self, request: Request, model: LanguageModel, tree: TokenTree, end: int, likelihood: Likelihood
+    ) -> None:
+        self._request, self._likelihood = request, likelihood
         self.waiting: dict[int, list[tuple[int, int]]] = defaultdict(list)
         self._likelihoods: list[list[float]] = [[] for _ in request.choices]
-        for place, choice in enumerate(request.choices):
-            node, tokens = end, model.encode(choice)
-            if JUDGE_END_OF_TURN:
-                tokens.append(model.end_of_turn)
+        encoded = [model.encode(choice) for choice in request.choices]
+        if likelihood == "whole":
+            encoded = [ended(tokens, encoded, model.end_of_turn) for tokens in encoded]
+        for place, tokens in enumerate(encoded):
+            node = end
             for token in tokens[:-1]:
                 self.waiting[node].append((place, token))
                 node = tree.add([token], below=node)
@@ -82,10 +83,11 @@ class Choosing:
             self._likelihoods[place].append(float(log_probabilities[token]))
 
     def completion(self, usage: Usage) -> Completion:
-        means = np.array([np.mean(likelihoods) for likelihoods in self._likelihoods])
-        chosen = draw(means, self._request.temperature, np.random.default_rng(self._request.seed))
+        score = np.mean if self._likelihood == "mean" else np.sum
+        scores = np.array([score(likelihoods) for likelihoods in self._likelihoods])
+        chosen = draw(scores, self._request.temperature, np.random.default_rng(self._request.seed))
         usage += Usage(completion_tokens=len(self._likelihoods[chosen]))
-        return Completion(self._request.choices[chosen], usage, tuple(map(float, means)))
+        return Completion(self._request.choices[chosen], usage, tuple(map(float, scores)))
 
 
 class Writing:

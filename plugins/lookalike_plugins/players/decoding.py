@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
+from lookalike_bench.errors import PluginError
 from lookalike_bench.types import Request
 from numpy.typing import NDArray
 
 from lookalike_plugins.players.word_grammar import WordGrammar
+
+Likelihood = Literal["mean", "whole"]
+"""What a choice is judged by: the mean log-likelihood of its tokens, in which long and short choices are equal, or
+the log-likelihood of writing just this choice. Of "down" and "down left" the mean cannot tell which was meant, since
+the one begins like the other; the whole can, but finds every word that is added less likely."""
+
+
+def check_likelihood(player: str, likelihood: str) -> Likelihood:
+    """Raises PluginError for one that is not known."""
+    for known in get_args(Likelihood):
+        if likelihood == known:
+            return known
+    raise PluginError(f"player {player}: likelihood is one of {', '.join(get_args(Likelihood))}, got {likelihood!r}")
+
+
+def ended(tokens: Sequence[int], choices: Sequence[Sequence[int]], end_of_turn: int) -> list[int]:
+    """A choice's tokens, with the end of the turn where another choice goes on: elsewhere nothing else can follow."""
+    goes_on = any(len(other) > len(tokens) and list(other[: len(tokens)]) == list(tokens) for other in choices)
+    return [*tokens, end_of_turn] if goes_on else list(tokens)
 
 
 class Speller(Protocol):

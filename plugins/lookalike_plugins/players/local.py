@@ -35,19 +35,28 @@ APART = 256
 
 
 class Local(Player):
-    """Chooses by mean log-likelihood, writes freely, or writes in words of a vocabulary, as each request asks.
+    """Chooses by log-likelihood, writes freely, or writes in words of a vocabulary, as each request asks.
 
     `model`: see weights.py. `threads`: by default as many as there are physical cores for this process. `context`:
-    the longest prompt in tokens.
+    the longest prompt in tokens. `likelihood`: what a choice is judged by, `mean` or `whole` (decoding.py).
     """
 
-    def __init__(self, model: str = "qwen2.5-coder-1.5b", threads: int | None = None, context: int = 8192) -> None:
+    def __init__(
+        self,
+        model: str = "qwen2.5-coder-1.5b",
+        threads: int | None = None,
+        context: int = 8192,
+        likelihood: str = "mean",
+    ) -> None:
+        from lookalike_plugins.players.decoding import check_likelihood
+
         if threads is not None and threads < 1:
             raise PluginError(f"player local: threads={threads}: expected at least 1")
         if context < 256:
             raise PluginError(f"player local: context={context}: expected at least 256 tokens")
         self._weights = weights.find(model)
         self._threads, self._context = threads, context
+        self._likelihood = check_likelihood("local", likelihood)
         self._model: LanguageModel | None = None
         self._lock = threading.Lock()
 
@@ -104,7 +113,9 @@ class Local(Player):
                 completions: dict[int, Completion] = {}
                 for group in groups_alike(prompts, apart=APART):
                     batch = [requests[number] for number in group]
-                    answers = answer(self._model, batch, [prompts[number] for number in group], self._grammar)
+                    answers = answer(
+                        self._model, batch, [prompts[number] for number in group], self._grammar, self._likelihood
+                    )
                     completions |= dict(zip(group, answers, strict=True))
             except (ContextExceeded, RuntimeError) as error:
                 raise PlayerFailure(f"player local: {error}") from error

@@ -1,4 +1,4 @@
-"""Answers to prompts that a TorchModel has read: a choice by mean log-likelihood, or text token by token."""
+"""Answers to prompts that a TorchModel has read: a choice by log-likelihood, or text token by token."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ import numpy as np
 import torch
 from lookalike_bench.types import Completion, Request, Usage
 
-from lookalike_plugins.players.decoding import Writer, draw
+from lookalike_plugins.players.decoding import Likelihood, Writer, draw, ended
 from lookalike_plugins.players.torch_model import Ready, TorchModel
 from lookalike_plugins.players.word_grammar import WordGrammar
 
 
-def choose(model: TorchModel, ready: Ready, index: int, request: Request, batch: int) -> Completion:
-    """One of the choices, drawn by the mean log-likelihood of each as the assistant's next turn."""
+def choose(
+    model: TorchModel, ready: Ready, index: int, request: Request, batch: int, likelihood: Likelihood
+) -> Completion:
+    """One of the choices, drawn by the log-likelihood of each as the assistant's next turn."""
     choices = [model.encode(choice) for choice in request.choices]
+    if likelihood == "whole":
+        choices = [ended(tokens, choices, model.end_of_turn) for tokens in choices]
     likelihoods: list[float] = []
     past = ready.row(index)
     length = len(ready.prompts[index])
@@ -33,7 +37,7 @@ def choose(model: TorchModel, ready: Ready, index: int, request: Request, batch:
             total = float(ready.next[index, row[0]])
             for position, token in enumerate(row[1:]):
                 total += float(following[number, position, token])
-            likelihoods.append(total / len(row))
+            likelihoods.append(total / len(row) if likelihood == "mean" else total)
     scores = np.array(likelihoods, np.float64)
     chosen = draw(scores, request.temperature, np.random.default_rng(request.seed))
     usage = Usage(length, ready.cached, len(choices[chosen]))

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 
 class Transformers(Player):
-    """Chooses by mean log-likelihood, writes freely, or writes in words of a vocabulary, as each request asks.
+    """Chooses by log-likelihood, writes freely, or writes in words of a vocabulary, as each request asks.
 
     `model`: a hub's name or a folder. `device`: auto, cpu, cuda, cuda:1, mps. `dtype`: auto (the checkpoint's), or
     float32, bfloat16, float16. `batch`: how many choices go through the model at once; fewer need less memory.
-    `revision`: the hub's commit, for a run that others can repeat.
+    `revision`: the hub's commit, for a run that others can repeat. `likelihood`: what a choice is judged by, `mean`
+    or `whole` (decoding.py).
     """
 
     # Sums over a batch can differ in the last bits with what it is computed beside.
@@ -43,7 +44,10 @@ class Transformers(Player):
         dtype: str = "auto",
         batch: int = 8,
         revision: str | None = None,
+        likelihood: str = "mean",
     ) -> None:
+        from lookalike_plugins.players.decoding import check_likelihood
+
         if batch < 1:
             raise PluginError(f"player transformers: batch={batch}: expected at least 1")
         if dtype not in ("auto", "float32", "bfloat16", "float16"):
@@ -51,6 +55,7 @@ class Transformers(Player):
         self._name = model
         self._device, self._dtype, self._revision = device, dtype, revision
         self._batch = batch
+        self._likelihood = check_likelihood("transformers", likelihood)
         self._model: TorchModel | None = None
         self._lock = threading.Lock()
 
@@ -95,7 +100,7 @@ class Transformers(Player):
                 completions: list[Any] = [None] * len(requests)
                 for index, request in enumerate(requests):
                     if request.choices:
-                        completions[index] = choose(self._model, ready, index, request, self._batch)
+                        completions[index] = choose(self._model, ready, index, request, self._batch, self._likelihood)
                 writing = [index for index, request in enumerate(requests) if not request.choices]
                 grammars = [
                     self._grammar(requests[index].vocabulary) if requests[index].vocabulary else None

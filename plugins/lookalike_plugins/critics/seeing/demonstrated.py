@@ -34,6 +34,8 @@ UNCLEAR = 0.12
 """Mean distance of speeds pressed from left, right and nothing, in shares of full speed, that is too much."""
 FADES = 0.11
 """Pixels a frame that a speed must lose in the time of one action to be fading."""
+STARTS = 0.5
+"""Pixels a frame that a player at rest gains at once by pressing."""
 STILL = 0.25
 """Share of a usual move below which the player stood still."""
 
@@ -166,11 +168,13 @@ def _kept_up(sideways: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
     slowly. A speed that does not fade is kept up by pressing; one that ends at once was ended by a wall."""
     pressed = np.zeros(len(sideways))
     for time in range(len(sideways)):
-        speeds = sideways[max(0, time - 1) : time + frames]
+        # Before the first frame the player stood.
+        speeds = np.concatenate([sideways[time - 1 : time] if time else [0.0], sideways[time : time + frames]])
         towards = np.sign(speeds[np.argmax(np.abs(speeds))])
         along = speeds * towards
         walking = along[along > FADES / 2]
-        if len(walking) and walking[-1] > walking[0] - FADES:
+        started = along[0] < FADES / 2 and np.diff(along).max() > STARTS
+        if len(walking) and (started or walking[-1] > walking[0] - FADES):
             pressed[time] = towards
     return pressed
 
