@@ -42,7 +42,7 @@ class Frames(Critic):
     for videos in which nothing can be seen to move.
     """
 
-    version = "1"
+    version = "1.1"
 
     def __init__(self, frames_per_action: int = 1) -> None:
         self.frames_per_action = frames_per_action
