@@ -7,7 +7,7 @@
         page.screenshot(Path("page.png"))
 
 `page.problems` collects what went wrong in it: script errors, refused scripts, dialogs, and every request that
-was not for a local file.
+was not for a local file or the page's own server.
 """
 
 from __future__ import annotations
@@ -72,8 +72,10 @@ class Browser:
         os.close(self._in)
         shutil.rmtree(self._profile, ignore_errors=True)
 
-    def open(self, path: Path, fragment: str = "", *, width: int = 1200, height: int = 900, dark: bool = False) -> Page:
-        """A new page at a local file, loaded."""
+    def open(
+        self, path: Path | str, fragment: str = "", *, width: int = 1200, height: int = 900, dark: bool = False
+    ) -> Page:
+        """A new page at a local file or an address, loaded."""
         target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         page = self._pages[session] = Page(self, session)
@@ -121,6 +123,7 @@ class Page:
         self.browser, self.session = browser, session
         self.problems: list[str] = []
         self._loaded = False
+        self._own: tuple[str, ...] = ("file:", "data:", "about:")
 
     def call(self, method: str, parameters: Mapping[str, Any] | None = None) -> Any:
         return self.browser.call(method, parameters, self.session)
@@ -136,12 +139,14 @@ class Page:
             self.problems.append(parameters["entry"]["text"])
         elif method == "Network.requestWillBeSent":
             address = parameters["request"]["url"]
-            if not address.startswith(("file:", "data:", "about:")):
+            if not address.startswith(self._own):
                 self.problems.append(f"a request to {address}")
 
-    def go(self, path: Path, fragment: str = "") -> None:
+    def go(self, path: Path | str, fragment: str = "") -> None:
         self._loaded = False
-        address = path.resolve().as_uri() + (f"#{fragment}" if fragment else "")
+        address = (path if isinstance(path, str) else path.resolve().as_uri()) + (f"#{fragment}" if fragment else "")
+        if isinstance(path, str):
+            self._own = (*self._own, path)
         self.call("Page.navigate", {"url": address})
         while not self._loaded:
             self.browser.receive()
@@ -158,6 +163,13 @@ class Page:
         code = {"windowsVirtualKeyCode": _KEYS[key]} if key in _KEYS else {}
         self.call("Input.dispatchKeyEvent", {"type": "keyDown", "key": key, **text, **code})
         self.call("Input.dispatchKeyEvent", {"type": "keyUp", "key": key, **code})
+
+    def hold(self, code: str) -> None:
+        """A key of the keyboard, by its place on it ("ArrowUp", "KeyW"), goes down and stays down."""
+        self.call("Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": code, "code": code})
+
+    def let_go(self, code: str) -> None:
+        self.call("Input.dispatchKeyEvent", {"type": "keyUp", "key": code, "code": code})
 
     def type(self, text: str) -> None:
         for character in text:

@@ -5,7 +5,8 @@ A plugin file like any stranger's (`--plugin tests/fake_plugins.py`).
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar
 
 from lookalike_bench.errors import CriticFailure, PlayerFailure
 from lookalike_bench.plugins import hookimpl
@@ -54,6 +55,68 @@ class Corridor(Environment):
 
     def walkthrough(self) -> Walkthrough:
         return Walkthrough(["east"] * self.length, 0, "scripted", "tests", "corridor")
+
+
+class Lane(Environment):
+    """A game of pictures: a white dot on a lane, whose right end is the goal and whose left end is a hole."""
+
+    frames_per_second = 15
+    by_hand: ClassVar[dict[str, Any]] = {"hold": 1}
+
+    def __init__(self, length: int = 60, hold: int = 4) -> None:
+        self.length, self.hold, self.place, self.frames = length, hold, 0, 0
+
+    @property
+    def info(self) -> EnvironmentInfo:
+        return EnvironmentInfo(
+            "lane", "Go right. <b>Not</b> left.", "One action.", ("right", "left", "wait"), (0, 1),
+            f"lane-{self.length}-{self.hold}",
+        )  # fmt: skip
+
+    def reset(self, seed: int) -> Observation:
+        self.place, self.frames = 10 + seed % 10, 0
+        return self._look()
+
+    def step(self, action: str) -> Observation:
+        for _ in range(self.hold):
+            self._advance(action)
+        return self._look()
+
+    def _advance(self, action: str) -> None:
+        if 0 < self.place < self.length:
+            self.place += {"right": 1, "jump right": 2, "left": -1}.get(action, 0)
+            self.frames += 1
+
+    def _look(self) -> Observation:
+        done = self.place >= self.length
+        over = done or self.place <= 0
+        return Observation(
+            f"Frame {self.frames}.", float(done), terminated=over, level_complete=done, frame=self.picture()
+        )
+
+    def picture(self) -> Any:
+        import numpy as np
+
+        picture = np.zeros((64, 96, 3), np.uint8)
+        picture[24:40, max(0, self.place - 4) : self.place + 4] = 255
+        return picture
+
+    def film(self, seed: int, actions: Iterable[str]) -> Iterator[Any]:
+        self.reset(seed)
+        yield self.picture()
+        for action in actions:
+            for _ in range(self.hold):
+                self._advance(action)
+                yield self.picture()
+
+    def snapshot(self) -> bytes:
+        return f"{self.place},{self.frames}".encode()
+
+    def restore(self, snapshot: bytes) -> None:
+        self.place, self.frames = map(int, snapshot.decode().split(","))
+
+    def actions(self) -> list[str]:
+        return ["right", "left", "jump", "jump right", "wave", "wait"]
 
 
 class Believer(Player):
@@ -117,7 +180,7 @@ class EastJudge(Judge):
 
 @hookimpl
 def lookalike_environments() -> dict[str, type[Environment]]:
-    return {"corridor": Corridor}
+    return {"corridor": Corridor, "lane": Lane}
 
 
 @hookimpl

@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "the tables of a run, or its pages",
     "compare": "what differs between two runs",
     "replay": "play a record's actions again and check that the same comes out",
+    "record": "play a task yourself, as a demonstration for critics",
     "watch": "let a task's critic watch its videos, and print what it learned",
     "leaderboard": "build, validate and submit",
     "list": "tasks, players, critics, environments, aggregators, plugins",

@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
-def render(template: str, script: str | None = None, **values: Any) -> str:
-    """A page from a template, with the style and at most one script inside it."""
+def render(template: str, script: str | None = None, *, asks_its_server: bool = False, **values: Any) -> str:
+    """A page from a template, with the style and at most one script inside it. `asks_its_server`: it may send
+    requests to where it came from."""
     from markupsafe import Markup
 
     source = _resource(script) if script else ""
     digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    if asks_its_server:
+        policy += "; connect-src 'self'"
     return (
         _environment()
         .get_template(template)

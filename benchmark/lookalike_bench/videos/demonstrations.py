@@ -9,6 +9,8 @@
      "digests": ["5f0c11d2", "91b4a1c0", "0c53e2aa"]}
 
 `digests` are the beginnings of the environment's digest after each action: with them a replay is exact or fails.
+An action that was held is written once: `["right", 12]` stands for twelve times "right", with one digest, after the
+last of them, and one time, at the beginning of the first.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
 
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -38,6 +41,9 @@ DIGITS = 8
 
 Origin = Literal["human", "scripted", "searched"]
 
+Held = tuple[str, Annotated[int, Field(ge=2, le=100_000)]]
+"""An action, and how many times in a row it was played."""
+
 
 @runtime_checkable
 class Filmed(Protocol):
@@ -49,9 +55,22 @@ class Filmed(Protocol):
         """Play, and give every picture as a person would see it."""
 
 
+class Result(BaseModel):
+    """What the play came to. `complete`: the level was completed or the game won."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    steps: int
+    score: float
+    complete: bool
+
+    def __str__(self) -> str:
+        return f"score {self.score:g} after {self.steps} steps, {'' if self.complete else 'not '}complete"
+
+
 class Demonstration(BaseModel):
-    """Recorded play. `origin` says who played, `made` how; `times` are seconds since the beginning, one for each
-    action, where a person played."""
+    """Recorded play. `origin` says who played, `made` how, `tool` with what; `times` are seconds since the
+    beginning, where a person played. Digests and times have one value for each entry of `actions`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -59,7 +78,9 @@ class Demonstration(BaseModel):
     seed: int = Field(ge=0)
     origin: Origin
     made: str = ""
-    actions: list[str] = Field(min_length=1)
+    tool: str = ""
+    result: Result | None = None
+    actions: list[str | Held] = Field(min_length=1)
     digests: list[str] = Field(default_factory=list)
     times: list[float] = Field(default_factory=list)
 
@@ -71,8 +92,13 @@ class Demonstration(BaseModel):
                 raise ValueError(f"{len(values)} {name} for {len(self.actions)} actions")
         return self
 
+    @property
+    def played(self) -> list[str]:
+        """Every action by itself, those that were held as often as they were played."""
+        return [action for entry in self.actions for action in _singly(entry)]
+
     def walkthrough(self) -> Walkthrough:
-        return Walkthrough(self.actions, self.seed, self.origin, self.made)
+        return Walkthrough(self.played, self.seed, self.origin, self.made)
 
     def save(self, path: Path) -> None:
         """Write it as JSON, whole or not at all."""
@@ -107,23 +133,41 @@ def record(
     for action in actions:
         environment.step(action)
         digests.append(environment.digest()[:DIGITS])
-    return Demonstration(environment=spec, seed=seed, origin=origin, made=made, actions=actions, digests=digests)
+    entries: list[str | Held] = [*actions]
+    return Demonstration(environment=spec, seed=seed, origin=origin, made=made, actions=entries, digests=digests)
 
 
 def check_demonstration(demonstration: Demonstration, environment: Environment) -> Observation:
     """Play it again, and give what it ends with. Raises VideoError that names the step where it diverges."""
     observation = environment.reset(demonstration.seed)
-    name, count = environment.info.name, len(demonstration.actions)
-    for number, action in enumerate(demonstration.actions, start=1):
-        if observation.terminated or observation.truncated:
-            raise VideoError(f"{name}, seed {demonstration.seed}: the replay ended before step {number} of {count}")
-        observation = environment.step(action)
-        if demonstration.digests and environment.digest()[:DIGITS] != demonstration.digests[number - 1]:
+    which, count = f"{environment.info.name}, seed {demonstration.seed}", len(demonstration.played)
+    number = 0
+    for entry, digest in zip_longest(demonstration.actions, demonstration.digests):
+        first = number + 1
+        for action in _singly(entry):
+            number += 1
+            if observation.terminated or observation.truncated:
+                raise VideoError(f"{which}: the replay ended before step {number} of {count}")
+            observation = environment.step(action)
+        if digest and environment.digest()[:DIGITS] != digest:
+            where = f"at step {number}" if first == number else f"between steps {first} and {number}"
             raise VideoError(
-                f"{name}, seed {demonstration.seed}: the replay diverges at step {number} of {count} ({action!r}): "
+                f"{which}: the replay diverges {where} of {count} ({action!r}): "
                 "the environment is not in the state that was recorded; is it the same game and version?"
             )
+    reached = result_of(observation, number)
+    if demonstration.result not in (None, reached):
+        raise VideoError(f"{which}: the replay diverges at its end: {reached}; recorded was {demonstration.result}")
     return observation
+
+
+def result_of(observation: Observation, steps: int) -> Result:
+    """What play came to that ended with this observation."""
+    return Result(steps=steps, score=observation.score, complete=observation.level_complete or observation.victory)
+
+
+def _singly(entry: str | Held) -> list[str]:
+    return [entry] if isinstance(entry, str) else [entry[0]] * entry[1]
 
 
 def render_demonstration(
@@ -141,7 +185,7 @@ def render_demonstration(
         return render_walkthrough(environment, demonstration.walkthrough(), start, stop, mask_status_line)
     if start:
         raise VideoError(f"{environment.info.name}: a demonstration of pictures is shown from its beginning, start: 0")
-    actions = demonstration.actions[:stop]
+    actions = demonstration.played[:stop]
     identity = [environment.info.fingerprint, demonstration.seed, actions, pictures.VERSION]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     path = cache_directory() / "videos" / f"{environment.info.name}-{demonstration.seed}-{key}.mp4"

@@ -16,7 +16,7 @@ import difflib
 import io
 import json
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from lookalike_bench.errors import EnvironmentFailure, PluginError
 from lookalike_bench.plugins.environment import Environment
@@ -42,6 +42,8 @@ class Procgen(Environment):
     """
 
     frames_per_second = 15
+    by_hand: ClassVar[dict[str, Any]] = {"hold": 1}
+    """A person who plays holds keys, and so plays frame by frame."""
 
     def __init__(self, game: str, mode: Mode = "easy", hold: int | Literal["until-change"] = 1) -> None:
         if game not in GAMES:

@@ -8,7 +8,7 @@ from lookalike_bench.errors import VideoError
 from lookalike_bench.plugins.environment import Environment
 from lookalike_bench.tasks.schema import PluginSpec
 from lookalike_bench.types import EnvironmentInfo, Observation
-from lookalike_bench.videos.demonstrations import check_demonstration, read_demonstration, record
+from lookalike_bench.videos.demonstrations import Result, check_demonstration, read_demonstration, record
 
 
 class Corridor(Environment):
@@ -80,3 +80,37 @@ def test_a_bad_file_is_one_clear_line(tmp_path: Path, content: dict, named: str)
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="No such file"):
         read_demonstration(tmp_path / "none.json")
+
+
+def test_an_action_that_was_held_is_written_once(tmp_path: Path) -> None:
+    content = {
+        "environment": "corridor", "seed": 0, "origin": "human", "actions": ["west", ["east", 4]],
+        "digests": ["c45af1ee", "4e074085"], "times": [0, 1.5], "result": {"steps": 5, "score": 3, "complete": True},
+    }  # fmt: skip
+    corridor = Corridor()
+    for index, actions in enumerate((["west"], ["west", *["east"] * 4])):
+        content["digests"][index] = record(corridor, PluginSpec(plugin="corridor"), 0, actions, "human", "").digests[-1]
+    path = tmp_path / "held.json"
+    path.write_text(json.dumps(content))
+    held = read_demonstration(path)
+    assert held.played == held.walkthrough().actions == ["west", "east", "east", "east", "east"]
+    assert check_demonstration(held, Corridor()).level_complete
+    held.save(tmp_path / "again.json")
+    assert read_demonstration(tmp_path / "again.json") == held
+    with pytest.raises(VideoError, match=r"diverges between steps 2 and 5 of 5 \('east'\)"):
+        check_demonstration(held.model_copy(update={"digests": [held.digests[0], "00000000"]}), Corridor())
+
+
+def test_a_result_that_is_not_reached_is_a_divergence() -> None:
+    made = record(Corridor(), PluginSpec(plugin="corridor"), 0, ["east"] * 3, "human", "")
+    claimed = made.model_copy(update={"digests": [], "result": Result(steps=3, score=9, complete=True)})
+    with pytest.raises(VideoError, match="score 3 after 3 steps, complete; recorded was score 9"):
+        check_demonstration(claimed, Corridor())
+
+
+@pytest.mark.parametrize("entry", [["east", 1], ["east", 0], ["east", -3], ["east", 10**9], ["east"], ["east", "x"], 3])
+def test_a_held_action_is_one_that_was_played_more_than_once(tmp_path: Path, entry: object) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps({"environment": "x", "seed": 0, "origin": "human", "actions": ["a", entry]}))
+    with pytest.raises(VideoError, match=r"actions\.1"):
+        read_demonstration(path)
