@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 from lookalike_bench.cli.options import add_plugin_options, plugins_of
 
 if TYPE_CHECKING:
+    from lookalike_bench.engine.watching import Watched
+    from lookalike_bench.plugins.manager import PluginManager
     from lookalike_bench.reward_models.model import RewardModel
+    from lookalike_bench.tasks.schema import CriticSpec
+    from lookalike_bench.tasks.task import Task
     from lookalike_bench.videos.video import Video
 
 
@@ -20,6 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--critic", metavar="NAME[:ARGS]", help="the critic, in place of the task's")
     parser.add_argument("--out", metavar="FILE", type=Path, help="write the reward model here, to be edited")
     parser.add_argument("--fresh", action="store_true", help="watch again, whatever the cache holds")
+    parser.add_argument(
+        "--sheet", metavar="FILE", type=Path, help="write the contact sheet here, not beside the reward model"
+    )
     add_plugin_options(parser)
 
 
@@ -50,7 +57,30 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"written to {out}\nedit it, and use it by: critic: {{outline: {out.name}}}")
     else:
         print(f"stored at {out}")
+    _write_sheet(arguments, plugins, task, spec, watched, videos, arguments.sheet or out.with_suffix(".html"))
     return 0
+
+
+def _write_sheet(
+    arguments: argparse.Namespace,
+    plugins: PluginManager,
+    task: Task,
+    spec: CriticSpec,
+    watched: Watched,
+    videos: list[Video],
+    path: Path,
+) -> None:
+    """Show what was learned as a page of pictures, unless it stands there already."""
+    from lookalike_bench.engine.watching import make_critic
+    from lookalike_bench.publish.contact_sheet import write_sheet
+
+    if arguments.sheet or not (watched.from_cache and path.exists()):
+        sheet = make_critic(plugins, spec, task).sheet(watched.reward_model, videos)
+        if sheet is None:
+            print("no contact sheet: the critic has no pictures to show")
+            return
+        write_sheet(path, task.name, watched.reward_model, sheet)
+    print(f"contact sheet: {path}")
 
 
 def _print_outline(reward_model: RewardModel) -> None:

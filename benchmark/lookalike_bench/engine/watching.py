@@ -17,15 +17,15 @@ from filelock import FileLock
 
 from lookalike_bench.engine.environments import open_environment
 from lookalike_bench.engine.models import Models
-from lookalike_bench.errors import TaskError, VideoError
+from lookalike_bench.errors import CriticFailure, EnvironmentFailure, TaskError, VideoError
 from lookalike_bench.plugins.critic import Critic
 from lookalike_bench.plugins.environment import Environment, Walkthrough
 from lookalike_bench.plugins.manager import PluginManager
 from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.tasks.assets import cache_directory
-from lookalike_bench.tasks.schema import CriticSpec, VideoSpec
+from lookalike_bench.tasks.schema import CriticSpec, PluginSpec, VideoSpec
 from lookalike_bench.tasks.task import Task
-from lookalike_bench.types import Brief
+from lookalike_bench.types import Brief, Observation
 from lookalike_bench.videos.demonstrations import read_demonstration, render_demonstration
 from lookalike_bench.videos.video import Video, file_sha256
 from lookalike_bench.videos.walkthroughs import render_walkthrough
@@ -70,16 +70,17 @@ async def watch(
     if models is not None:
         models.reach(critic)
     try:
-        brief = _brief(task, plugins)
+        brief, first = _before_watching(task, plugins)
         key = _key(plugins, critic, spec, videos, brief)
         path = cache_directory() / "reward-models" / f"{spec.plugin}-{task.name}-{key}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            if path.exists() and not fresh:
-                return Watched(RewardModel.load(path), path.stem, path, from_cache=True)
-            reward_model = await critic.watch(videos, brief)
-            reward_model.save(path)
-        return Watched(reward_model, path.stem, path, from_cache=False)
+            from_cache = path.exists() and not fresh
+            reward_model = RewardModel.load(path) if from_cache else await critic.watch(videos, brief)
+            _check_first_look(task, critic, reward_model, first)
+            if not from_cache:
+                reward_model.save(path)
+        return Watched(reward_model, path.stem, path, from_cache)
     finally:
         await critic.close()
 
@@ -113,11 +114,31 @@ def _demonstrated(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
         else open_environment(plugins, played_in)
     )
     try:
+        _check_game(task, spec, environment, plugins, played_in)
         return render_demonstration(
             demonstration, environment, **_cut(spec), mask_status_line=task.file.mask_status_line
         )
     finally:
         environment.close()
+
+
+def _check_game(
+    task: Task, spec: VideoSpec, environment: Environment, plugins: PluginManager, played_in: PluginSpec
+) -> None:
+    """Refuse a demonstration of another game, unless the task says that it was played elsewhere."""
+    expected = spec.environment or task.file.environment
+    if expected == played_in:
+        return
+    other = open_environment(plugins, expected)
+    try:
+        name = other.info.name
+    finally:
+        other.close()
+    if environment.info.name != name:
+        raise VideoError(
+            f"{task.path}: videos: {spec.demonstration}: was played in {environment.info.name}, not in {name}; "
+            f"if that is meant, say so beside it: environment: {{plugin: {played_in.plugin}, ...}}"
+        )
 
 
 def _cut(spec: VideoSpec) -> dict[str, Any]:
@@ -137,13 +158,36 @@ def _own_walkthrough(task: Task, spec: VideoSpec, environment: Environment) -> W
     return walkthrough
 
 
-def _brief(task: Task, plugins: PluginManager) -> Brief:
+def _before_watching(task: Task, plugins: PluginManager) -> tuple[Brief, tuple[Observation, list[str]] | None]:
+    """What the critic is told, and how the first episode begins: None if it does not, which is for the episodes
+    to report."""
     environment = open_environment(plugins, task.file.environment)
     try:
         info = environment.info
+        brief = Brief(task.name, str(task.file.goal), info.instructions, info.vocabulary)
+        observation, actions, _ = environment.begin(task.file.seeds[0])
+        return brief, (observation, actions)
+    except EnvironmentFailure:
+        return brief, None
     finally:
         environment.close()
-    return Brief(task.name, str(task.file.goal), info.instructions, info.vocabulary)
+
+
+def _check_first_look(
+    task: Task, critic: Critic, reward_model: RewardModel, first: tuple[Observation, list[str]] | None
+) -> None:
+    """Let a judge look at how an episode begins: what it cannot judge is better known before anything is spent.
+    Raises VideoError."""
+    if first is None:
+        return
+    observation, actions = first
+    judge = critic.judge(reward_model)
+    try:
+        judge.observe(None, observation, actions)
+    except CriticFailure as error:
+        raise VideoError(f"{task.path}: videos: {error} ({task.file.environment})") from error
+    except Exception:
+        return  # A broken critic is not the videos' fault: the episodes report it, each with its traceback.
 
 
 def _key(plugins: PluginManager, critic: Critic, spec: CriticSpec, videos: Sequence[Video], brief: Brief) -> str:

@@ -31,16 +31,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lookalike_bench.types import Brief, Judgement, Observation
+from lookalike_bench.types import Brief, Judgement, Observation, Usage
 
 if TYPE_CHECKING:
     from lookalike_bench.reward_models.model import RewardModel
+    from lookalike_bench.reward_models.sheet import Sheet
     from lookalike_bench.types import Frame
     from lookalike_bench.videos.video import Video
 
 
 class Judge(ABC):
     """Follows one episode and rewards or punishes its steps."""
+
+    usage: Usage = Usage()
+    """Tokens that judging took since the last step was recorded: a judge that asks a model adds to it, and whoever
+    records the step sets it back to nothing."""
 
     @abstractmethod
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
@@ -84,6 +89,13 @@ class Critic(ABC):
         from lookalike_bench.reward_models.judge import OutlineJudge
 
         return OutlineJudge(reward_model)
+
+    def sheet(self, reward_model: RewardModel, videos: Sequence[Video]) -> Sheet | None:
+        """What was learned as pictures, for a person to look at: by default the frame of each step of the outline.
+        None if there is nothing to show."""
+        from lookalike_bench.reward_models.sheet import outline_sheet
+
+        return outline_sheet(reward_model, videos)
 
     async def describe(self, frame: Frame) -> str:
         """Put a picture into words for a player that cannot see. Raise NotImplementedError if it cannot."""

@@ -62,8 +62,10 @@ class RewardModel(BaseModel):
         if self.arrays:
             import numpy as np
 
-            with path.with_suffix(".npz").open("wb") as file:
+            arrays = path.with_suffix(".npz.partial")
+            with arrays.open("wb") as file:
                 np.savez_compressed(file, **self.arrays)
+            arrays.replace(path.with_suffix(".npz"))
         # The YAML comes last: where it stands, the arrays stand too.
         partial = path.with_suffix(path.suffix + ".partial")
         partial.write_text(text, encoding="utf-8")

@@ -43,12 +43,13 @@ class VideoFrame:
 
 
 def read_frames(
-    video: Video, fps: float = 2.0, changed_only: bool = True, threshold: float = 6.0
+    video: Video, fps: float = 2.0, changed_only: bool = True, threshold: float = 6.0, largest: int | None = None
 ) -> Iterator[VideoFrame]:
     """Sample the video `fps` times a second between its start and end.
 
     With `changed_only` a sample is kept when some cell of its 160 x 90 grey picture differs from the last kept
     one by more than `threshold` grey levels (of 255): one typed letter does, compression noise does not.
+    Pictures wider or higher than `largest` pixels are scaled down to it by the decoder.
     Raises VideoError if the file is not a video, is empty or is cut short.
     """
     import numpy as np
@@ -63,7 +64,9 @@ def read_frames(
             if kept is not None and np.abs(grid - kept).max() <= threshold:
                 continue
             kept = grid
-        image: Frame = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+        scale = max(1.0, max(frame.width, frame.height) / largest) if largest else 1.0
+        scaled = frame.reformat(round(frame.width / scale), round(frame.height / scale)) if scale > 1 else frame
+        image: Frame = scaled.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
         image[: math.ceil(video.mask_top * image.shape[0])] = 0
         yield VideoFrame(time, index, image)
 
@@ -115,13 +118,26 @@ def _decode(video: Video) -> Iterator[tuple[float, av.VideoFrame]]:
                 begin = frame.time if begin is None else begin
                 time = frame.time - begin
                 yield time, frame
-            declared = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else 0.0
+            declared = _declared(container, stream)
     except av.FFmpegError as error:
         raise VideoError(f"{video.path}: not a video, or cut short or damaged ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise VideoError(f"{video.path}: not a video, or damaged ({error})") from error
     if declared - time > max(2.0, 0.02 * declared):
         raise VideoError(f"{video.path}: cut short: ends at {time:.1f} s of {declared:.1f} s")
+
+
+def _declared(container: av.container.InputContainer, stream: av.VideoStream) -> float:
+    """How many seconds of pictures the file says that it has, each kind of file in its own way; 0 if it does not."""
+    said = [0.0]
+    if stream.duration and stream.time_base:
+        said.append(float(stream.duration * stream.time_base))
+    if stream.frames and stream.average_rate:
+        said.append(float(stream.frames / stream.average_rate))
+    # Where there is nothing but pictures, the whole lasts as long as they do; Matroska knows no other duration.
+    if container.duration and len(container.streams) == 1:
+        said.append(container.duration / 1_000_000)
+    return max(said)
 
 
 def _kinds(container: av.container.InputContainer) -> str:

@@ -1,6 +1,6 @@
 """A critic of pixels: learns from videos alone what the player is, where it may go and what was done where.
 
-    critic: {plugin: frames, frames_per_action: 4}
+    critic: {plugin: frames, frames_per_action: 4, features: raw}
 
 It finds the player and the goal (seeing/objects.py), tells from what moved which action was taken, which it never
 sees (seeing/demonstrated.py), and where the ground is (seeing/ground.py). In an episode it recommends, in this order:
@@ -21,12 +21,15 @@ from lookalike_bench.types import Brief, Judgement, Observation
 
 from lookalike_plugins.critics.seeing.crossing import Crosser
 from lookalike_plugins.critics.seeing.demonstrated import Situation
+from lookalike_plugins.critics.seeing.features import WEIGHTS, check_features
 from lookalike_plugins.critics.seeing.knowledge import Knowledge, learn, read_film, small
 from lookalike_plugins.critics.seeing.motion import action_towards, direction
+from lookalike_plugins.critics.seeing.sheet import draw_sheet
 from lookalike_plugins.critics.seeing.walking import Walker
 from lookalike_plugins.critics.seeing.words import describe
 
 if TYPE_CHECKING:
+    from lookalike_bench.reward_models.sheet import Sheet
     from lookalike_bench.types import Frame
     from lookalike_bench.videos.video import Video
     from numpy.typing import NDArray
@@ -38,23 +41,29 @@ UNCHANGED = 1.5
 class Frames(Critic):
     """Watches videos of a pixel game and learns from what moves in them.
 
-    `frames_per_action`: how many frames of the video one action lasts, at 15 frames per second. Raises VideoError
-    for videos in which nothing can be seen to move.
+    `frames_per_action`: how many frames of the video one action lasts, at 15 frames per second. `features`: what
+    pictures are compared by: raw, handmade or encoder (seeing/features.py). Raises VideoError
+    for videos in which nothing can be seen to move, and for one of another game than the others. An episode that
+    begins with a picture of another game is an error, unless `same_game` is false: a control with the wrong videos.
     """
 
-    version = "1.1"
+    version = "2"
 
-    def __init__(self, frames_per_action: int = 1) -> None:
+    def __init__(self, frames_per_action: int = 1, same_game: bool = True, features: str = "raw") -> None:
+        check_features(features)
         self.frames_per_action = frames_per_action
+        self.features = features
+        self.same_game = same_game
         self._known: Knowledge | None = None
 
     @property
     def identity(self) -> dict[str, object]:
-        return {"frames_per_action": self.frames_per_action}
+        weights = {"weights": WEIGHTS} if self.features == "encoder" else {}
+        return {"frames_per_action": self.frames_per_action, "features": self.features, **weights}
 
     async def watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
         films = [read_film(video) for video in videos]
-        known = learn(films, self.frames_per_action)
+        known = learn(films, self.frames_per_action, self.features)
         self._known = known
         return RewardModel(
             provenance={"critic": "frames", "origins": sorted({video.origin for video in videos}), "task": brief.task},
@@ -66,7 +75,10 @@ class Frames(Critic):
 
     def judge(self, reward_model: RewardModel) -> FramesJudge:
         known = self._known = Knowledge.of(reward_model)
-        return FramesJudge(known)
+        return FramesJudge(known, self.same_game)
+
+    def sheet(self, reward_model: RewardModel, videos: Sequence[Video]) -> Sheet:
+        return draw_sheet(Knowledge.of(reward_model), [read_film(video) for video in videos])
 
     async def describe(self, frame: Frame) -> str:
         if self._known is None:
@@ -78,8 +90,9 @@ class FramesJudge(Judge):
     """Follows one episode. `values` has a worth in [-1, 1] for each listed action, `remaining` the number of
     actions that are thought to be left."""
 
-    def __init__(self, known: Knowledge) -> None:
+    def __init__(self, known: Knowledge, same_game: bool = True) -> None:
         self.known = known
+        self.same_game = same_game
         self.walker = Walker(known.ground)
         self.crosser = Crosser(known.crossing)
         self.situation: Situation | None = None
@@ -96,6 +109,8 @@ class FramesJudge(Judge):
             raise CriticFailure("frames: the environment shows no picture to judge by")
         expected, before = self.values.get(action, -1.0) if action else 0.0, self.remaining
         frame = small(observation.frame)
+        if action is None and self.same_game and (missing := self.known.landmarks.missing(frame)):
+            raise CriticFailure(f"frames: the videos are of another game than the one that is played: {missing}")
         self._earlier, self._frame = self._frame, frame
         self._look(frame, action, list(actions))
         if observation.level_complete or observation.victory:

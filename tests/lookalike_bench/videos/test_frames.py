@@ -81,6 +81,26 @@ def test_large_pictures_are_read_one_at_a_time(tmp_path):
     assert len(list(frames)) >= 2
 
 
+def test_large_pictures_are_scaled_down_where_less_will_do(tmp_path):
+    video = write_video(tmp_path / "4k.mp4", [0.0, 0.5, 1.0], size=(3840, 2160))
+    frames = list(read_frames(video, fps=2, changed_only=False, largest=1024))
+    assert {frame.image.shape for frame in frames} == {(576, 1024, 3)}
+    assert [round(int(frame.image[200, 200, 1]) / 4) for frame in frames[:3]] == [0, 1, 2]
+    small = write_video(tmp_path / "small.mp4", [0.0, 0.5])
+    assert next(read_frames(small, largest=1024)).image.shape == (48, 64, 3)
+
+
+def test_a_video_without_frames(tmp_path):
+    import av
+
+    with av.open(str(tmp_path / "none.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.start_encoding()
+    with pytest.raises(VideoError, match=r"none\.mp4: (has no video stream|no frame could be decoded)"):
+        list(read_frames(Video(tmp_path / "none.mp4", "", "human")))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -136,6 +156,25 @@ def test_truncated_video_whose_index_comes_first(tmp_path):
     cut.write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(VideoError, match="cut short"):
         list(read_frames(Video(cut, "", "human")))
+
+
+@pytest.mark.parametrize("kind", ["mkv", "avi", "webm"])
+def test_truncated_videos_of_other_kinds(tmp_path, kind):
+    import av
+
+    noise = np.random.default_rng(0)
+    with av.open(str(tmp_path / f"whole.{kind}"), "w") as container:
+        stream = container.add_stream("libvpx" if kind == "webm" else "libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for _ in range(100):
+            picture = noise.integers(0, 255, (120, 160, 3)).astype(np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    assert len(list(read_frames(as_video(tmp_path / f"whole.{kind}"), fps=10, changed_only=False))) >= 98
+    data = (tmp_path / f"whole.{kind}").read_bytes()
+    (tmp_path / f"cut.{kind}").write_bytes(data[: len(data) // 2])
+    with pytest.raises(VideoError, match="cut short"):
+        list(read_frames(as_video(tmp_path / f"cut.{kind}")))
 
 
 def test_sound_alone_is_no_video(tmp_path):

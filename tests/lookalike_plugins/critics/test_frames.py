@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from fractions import Fraction
 from pathlib import Path
 from random import Random
 
@@ -16,6 +17,7 @@ from lookalike_bench.videos.demonstrations import read_demonstration
 from lookalike_bench.videos.pictures import write_pictures
 from lookalike_bench.videos.video import Video
 from lookalike_plugins.critics.frames import Frames, value_by_direction
+from lookalike_plugins.critics.seeing.knowledge import read_film, small
 from lookalike_plugins.critics.seeing.motion import action_towards, camera_shift, direction
 
 TASKS = Path(__file__).parents[3] / "tasks"
@@ -173,6 +175,37 @@ def test_a_video_without_a_player_is_refused(tmp_path: Path) -> None:
     write_pictures(pictures, tmp_path / "noise.mp4", frames_per_second=15)
     with pytest.raises(VideoError, match="no player"):
         asyncio.run(Frames().watch([Video(tmp_path / "noise.mp4", "", "human")], BRIEF))
+
+
+def test_frame_times_count_and_not_frame_numbers(tmp_path: Path) -> None:
+    """The same play with a frame for each change only, shown for as long as the change takes."""
+    import av
+
+    pictures = Maze(3).film()
+    # Every second picture stands for three times as long as the others, beginning a little before it is sampled.
+    times = np.cumsum([0.0] + [1 + 2 * (number % 2) for number in range(len(pictures))]) / 15
+    with av.open(str(tmp_path / "variable.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=1000)
+        stream.width = stream.height = 512
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "10"}
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = max(0, round(1000 * times[number]) - 5), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    film = read_film(Video(tmp_path / "variable.mp4", "", "human"))
+    shown = [int(np.argmin([np.abs(small(p).astype(int) - frame).mean() for p in pictures])) for frame in film.frames]
+    expected = [number for number in range(len(pictures)) for _ in range(1 + 2 * (number % 2))]
+    assert shown[: len(expected) - 3] == expected[:-3]
+
+
+def test_a_video_in_4k_shows_the_same(tmp_path: Path) -> None:
+    large = [picture.repeat(4, axis=0).repeat(7, axis=1) for picture in Maze(0).film()[:8]]
+    write_pictures(large, tmp_path / "large.mp4", frames_per_second=15)
+    assert large[0].shape == (2048, 3584, 3)
+    for shown, drawn in zip(read_film(Video(tmp_path / "large.mp4", "", "human")).frames, Maze(0).film(), strict=False):
+        assert np.abs(shown.astype(int) - small(drawn)).mean() < 6
 
 
 def test_a_reward_model_of_another_critic_is_refused() -> None:

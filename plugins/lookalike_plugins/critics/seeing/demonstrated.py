@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lookalike_plugins.critics.seeing.features import load_features
 from lookalike_plugins.critics.seeing.motion import camera_shift, fine_shift
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Situation:
 class Demonstrated:
     """All frames of all videos, in order.
 
-    `views` (n, 3072) are pictures of 32 x 32 as floats; `video` (n,) and
+    `views` (n, d) are the pictures' features, of the kind `features`; `video` (n,) and
     `remaining` (n,) say where each stands; `moves` (n, 2) what was done next, and `meant` (n, 2) the same
     with pauses filled in; `familiar` is the distance up to
     which a picture is one of these."""
@@ -68,6 +69,7 @@ class Demonstrated:
     meant: NDArray[np.float64]
     familiar: float
     frames_per_action: int
+    features: str = "raw"
 
     @property
     def way(self) -> tuple[float, float]:
@@ -96,19 +98,11 @@ class Demonstrated:
         return Situation(index, video, remaining, float(distances[index]), was_due)
 
     def distances(self, frame: Frame) -> NDArray[np.float32]:
-        """Root mean square difference to each frame, in levels of 255."""
-        seen = view(frame)
+        """Root mean square difference to each frame, in levels of 255 or what comes near to that."""
+        seen = load_features(self.features)(frame[None])[0]
         square = np.einsum("ij,ij->i", self.views, self.views) - 2 * self.views @ seen + seen @ seen
         result: NDArray[np.float32] = np.sqrt(np.maximum(square, 0) / seen.size)
         return result
-
-
-def view(frame: Frame) -> NDArray[np.float32]:
-    """A picture in 32 x 32, as 3072 numbers."""
-    side = frame.shape[0] // 32
-    small = frame.reshape(32, side, 32, side, 3).mean(axis=(1, 3), dtype=np.float32)
-    result: NDArray[np.float32] = small.reshape(-1)
-    return result
 
 
 def remember(
@@ -116,6 +110,7 @@ def remember(
     speeds: Sequence[NDArray[np.float64]],
     follows: bool,
     frames_per_action: int,
+    features: str = "raw",
 ) -> Demonstrated:
     """Keep the videos as situations, each with what the player did in the time of one action after it. `speeds`
     are the player's (down, right) in pixels a frame."""
@@ -132,8 +127,8 @@ def remember(
     meant = np.concatenate([_meant(move) for move in moves])
     video = np.concatenate([np.full(len(frames), number) for number, frames in enumerate(videos)])
     remaining = np.concatenate([np.arange(len(frames), 0, -1) / frames_per_action for frames in videos])
-    views = np.array([view(frame) for frames in videos for frame in frames])
-    learned = Demonstrated(views, video, remaining, np.concatenate(moves), meant, 0.0, frames_per_action)
+    views = np.concatenate([load_features(features)(frames) for frames in videos])
+    learned = Demonstrated(views, video, remaining, np.concatenate(moves), meant, 0.0, frames_per_action, features)
     return replace(learned, familiar=_familiar(learned, videos))
 
 
@@ -164,8 +159,9 @@ def _go_on(moves: NDArray[np.float64], frames: int) -> None:
 
 
 def _kept_up(sideways: NDArray[np.float64], frames: int) -> NDArray[np.float64]:
-    """-1, 0 or 1 for each frame: the direction pressed in the time of one action, where speed fades slowly and grows
-    slowly. A speed that does not fade is kept up by pressing; one that ends at once was ended by a wall."""
+    """-1, 0 or 1 for each frame: the direction pressed in the time of one action, where speed fades slowly. A speed
+    that does not fade is kept up by pressing, and one that grows is made by it; one that ends at once was ended by a
+    wall."""
     pressed = np.zeros(len(sideways))
     for time in range(len(sideways)):
         # Before the first frame the player stood.

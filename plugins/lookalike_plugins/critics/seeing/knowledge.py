@@ -21,6 +21,7 @@ from lookalike_plugins.critics.seeing.crossing import Crossing, learn_crossing
 from lookalike_plugins.critics.seeing.demonstrated import Demonstrated, remember, walking_speeds, world_speeds
 from lookalike_plugins.critics.seeing.ground import Ground, learn_ground
 from lookalike_plugins.critics.seeing.heading import Heading, learn_heading
+from lookalike_plugins.critics.seeing.landmarks import Landmarks, disagreeing, learn_landmarks, measure
 from lookalike_plugins.critics.seeing.objects import Objects, find_objects
 from lookalike_plugins.critics.seeing.words import describe
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 FRAMES_PER_SECOND = 15.0
 SIDE = 64
 """Pictures are looked at in 64 x 64, as the games draw them for a player."""
+LARGEST = 1024
+"""Width and height up to which pictures are decoded; larger ones are scaled down: a game draws 64 pixels, not 2160."""
 MOST_FRAMES = 6000
 """Frames of a video that are remembered: 7 minutes of play."""
 
@@ -58,7 +61,7 @@ def read_film(video: Video) -> Film:
 
 
 def _images(video: Video) -> Iterator[Frame]:
-    sampled = read_frames(video, fps=FRAMES_PER_SECOND, changed_only=False)
+    sampled = read_frames(video, fps=FRAMES_PER_SECOND, changed_only=False, largest=LARGEST)
     return (frame.image for frame in islice(sampled, MOST_FRAMES))
 
 
@@ -80,6 +83,7 @@ PARTS: dict[str, type] = {
     "crossing": Crossing,
     "heading": Heading,
     "demonstrated": Demonstrated,
+    "landmarks": Landmarks,
 }
 
 
@@ -92,13 +96,16 @@ class Knowledge:
     crossing: Crossing
     heading: Heading
     demonstrated: Demonstrated
+    landmarks: Landmarks
 
     def arrays(self) -> dict[str, Any]:
         kept: dict[str, Any] = {}
         for part in PARTS:
             kept |= {f"{part}.{name}": np.asarray(value) for name, value in asdict(getattr(self, part)).items()}
-        # Views are whole numbers but for a fraction: a byte each is enough.
-        kept["demonstrated.views"] = np.round(kept["demonstrated.views"]).astype(np.uint8)
+        # Pictures are whole numbers but for a fraction: a byte each is enough.
+        views = kept["demonstrated.views"]
+        raw = self.demonstrated.features == "raw"
+        kept["demonstrated.views"] = np.round(views).astype(np.uint8) if raw else views.astype(np.float16)
         return kept
 
     @classmethod
@@ -135,7 +142,7 @@ class Knowledge:
             if len(film.frames) <= self.demonstrated.frames_per_action:
                 continue
             for time in range(0, len(film.frames), self.demonstrated.frames_per_action):
-                done = _in_words(self.demonstrated.moves[start + time])
+                done = in_words(self.demonstrated.moves[start + time])
                 if done != last:
                     cue = describe(self, film.frames[time])
                     seconds = time / FRAMES_PER_SECOND
@@ -145,9 +152,15 @@ class Knowledge:
         return steps
 
 
-def learn(films: Sequence[Film], frames_per_action: int) -> Knowledge:
-    """Learn from all films together. Raises VideoError if no player can be made out."""
+def learn(films: Sequence[Film], frames_per_action: int, features: str = "raw") -> Knowledge:
+    """Learn from all films together. Raises VideoError if no player can be made out, or a film is of another game."""
     videos = [film.frames for film in films]
+    measured = measure(videos)
+    if (other := disagreeing(videos, measured)) is not None:
+        raise VideoError(
+            f"{films[other].video.path}: shows another game than the other {len(films) - 1} videos: "
+            "a critic learns one game at a time"
+        )
     objects = find_objects(videos)
     if not objects.player_codes.any():
         raise VideoError("no player can be made out in the videos: nothing looks alike and moves alike in all of them")
@@ -159,12 +172,17 @@ def learn(films: Sequence[Film], frames_per_action: int) -> Knowledge:
     # A film shorter than an action shows none.
     shown = [index for index, video in enumerate(videos) if len(video) > frames_per_action] or [0]
     demonstrated = remember(
-        [videos[index] for index in shown], [speeds[index] for index in shown], objects.follows, frames_per_action
+        [videos[index] for index in shown],
+        [speeds[index] for index in shown],
+        objects.follows,
+        frames_per_action,
+        features,
     )
     ground = learn_ground(videos, tracks, frames_per_action)
     crossing = learn_crossing(videos, tracks, ground.stride, frames_per_action)
     heading = learn_heading(videos if objects.follows else [], speeds)
-    return Knowledge(objects, ground, crossing, heading, demonstrated)
+    landmarks = learn_landmarks(videos, objects, measured)
+    return Knowledge(objects, ground, crossing, heading, demonstrated, landmarks)
 
 
 def track(objects: Objects, video: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -176,6 +194,7 @@ def track(objects: Objects, video: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.array(places)
 
 
-def _in_words(move: NDArray[np.float64]) -> str:
+def in_words(move: NDArray[np.float64]) -> str:
+    """A move (down, right) as a person would say it: "up left", or "wait"."""
     words = [("up", "", "down")[int(np.sign(move[0])) + 1], ("left", "", "right")[int(np.sign(move[1])) + 1]]
     return " ".join(word for word in words if word) or "wait"
