@@ -19,8 +19,8 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Speed and memory, printed as ratios to the ideal.
-performance: $(VENV)/.test
+# Speed and memory, printed as ratios to the ideal. Brings torch and the official SDK, to be measured beside.
+performance: $(VENV)/.performance
 	$(BIN)/python -m tests.performance
 
 $(BIN)/python:
@@ -33,6 +33,10 @@ $(VENV)/.default: pyproject.toml | $(BIN)/python
 
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+$(VENV)/.performance: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --editable '.[performance]'
 	@touch $@
 
 clean:

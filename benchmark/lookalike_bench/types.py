@@ -103,8 +103,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A player's answer. When it chose, `text` is the choice and `log_probabilities` holds the mean
-    log-likelihood of every choice, in the order of the request."""
+    """A player's answer. When it scored choices, `text` is the choice and `log_probabilities` holds the mean
+    log-likelihood of every choice, in the order of the request; when it wrote, that of what it wrote alone, or
+    nothing where it is not known."""
 
     text: str
     usage: Usage = Usage()

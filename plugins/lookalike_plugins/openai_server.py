@@ -97,6 +97,7 @@ class ChatServer:
         self.transport = Transport()
         self._session: aiohttp.ClientSession | None = None
         self._limiter: Limiter | None = None
+        self._tokens: dict[str, list[int]] = {}
 
     def __repr__(self) -> str:
         return f"ChatServer({self.base_url!r}, {self.model!r})"
@@ -118,7 +119,7 @@ class ChatServer:
         )
         self._limiter = Limiter(transport.max_connections)
         try:
-            listed = await self._call("GET", "/models", None)
+            listed = await self._call("GET", f"{self.base_url}/models", None)
         except BadRequest:
             listed = {}
         models = listed.get("data")
@@ -145,18 +146,36 @@ class ChatServer:
     async def chat(self, messages: bytes, options: Mapping[str, Any]) -> Reply:
         """One answer to a conversation that `encode_messages` encoded; `options` are the body's other fields.
         Raises BadRequest for what the server does not accept, Refusal, or ServerError."""
-        rest = json.dumps({name: value for name, value in options.items() if value is not None})
-        model = json.dumps(self.model).encode()
-        body = b'{"model":%s,"messages":%s%s' % (model, messages, b"," + rest[1:].encode() if len(rest) > 2 else b"}")
+        body = self._body(messages, options)
 
         async def send() -> Reply:
-            return self._reply(await self._exchange("POST", "/chat/completions", body))
+            return self._reply(await self._exchange("POST", f"{self.base_url}/chat/completions", body))
 
         return await self._persist(send)
 
-    async def _call(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+    async def ask(self, messages: bytes, options: Mapping[str, Any]) -> dict[str, Any]:
+        """As `chat`, but whatever was answered, its text or not: for who wants to know something else."""
+        return await self._call("POST", f"{self.base_url}/chat/completions", self._body(messages, options))
+
+    async def tokens(self, text: str) -> list[int]:
+        """The ids that the model reads a text as; from llama.cpp, which tells them beside the protocol.
+        Raises BadRequest where the server does not."""
+        if text not in self._tokens:
+            body = json.dumps({"content": text}).encode()
+            told = (await self._call("POST", f"{self.base_url.removesuffix('/v1')}/tokenize", body)).get("tokens")
+            if not isinstance(told, list) or not told or not all(isinstance(token, int) for token in told):
+                raise BadRequest(f"{self.base_url} does not tell the tokens of a text")
+            self._tokens[text] = told
+        return self._tokens[text]
+
+    def _body(self, messages: bytes, options: Mapping[str, Any]) -> bytes:
+        rest = json.dumps({name: value for name, value in options.items() if value is not None})
+        model = json.dumps(self.model).encode()
+        return b'{"model":%s,"messages":%s%s' % (model, messages, b"," + rest[1:].encode() if len(rest) > 2 else b"}")
+
+    async def _call(self, method: str, url: str, body: bytes | None) -> dict[str, Any]:
         async def send() -> dict[str, Any]:
-            return await self._exchange(method, path, body)
+            return await self._exchange(method, url, body)
 
         return await self._persist(send)
 
@@ -168,15 +187,13 @@ class ChatServer:
         except Unanswered as error:
             raise ServerError(f"{self.base_url}: {self._clean(str(error))}") from None
 
-    async def _exchange(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+    async def _exchange(self, method: str, url: str, body: bytes | None) -> dict[str, Any]:
         """One request and its answer. Raises Transient for what may pass."""
         import aiohttp
 
         assert self._session is not None
         try:
-            async with self._session.request(
-                method, self.base_url + path, data=body, allow_redirects=False
-            ) as response:
+            async with self._session.request(method, url, data=body, allow_redirects=False) as response:
                 content = b""
                 async for chunk in response.content.iter_any():
                     content = content + chunk if content else chunk
@@ -224,7 +241,7 @@ class ChatServer:
                     "(a model that reasons needs thousands)"
                 )
             raise Transient("the answer is empty")
-        return Reply(text, _usage(answer.get("usage")), str(answer.get("model") or self.model), answer)
+        return Reply(text, read_usage(answer.get("usage")), str(answer.get("model") or self.model), answer)
 
     def _clean(self, text: str) -> str:
         """One short line without control characters, and without the key should a server repeat it."""
@@ -255,7 +272,8 @@ def _error_message(content: bytes) -> tuple[str, str]:
     return str(error), ""
 
 
-def _usage(usage: Any) -> Usage:
+def read_usage(usage: Any) -> Usage:
+    """What a call took, as the server tells it."""
     if not isinstance(usage, dict):
         return Usage()
     details = usage.get("prompt_tokens_details")

@@ -84,29 +84,68 @@ PICTURES = (
 )
 
 
+SIGHT = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
+         "image_size": 32, "patch_size": 8}  # fmt: skip
+WORDS = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+         "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 16384, "pad_token_id": 0,
+         "initializer_range": 0.3}  # fmt: skip
+PICTURE_TOKENS = ["<s>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>"]
+
+
+def save_smolvlm2(folder: Path) -> Path:
+    """A SmolVLM, the class of SmolVLM2, with its processor of pictures and videos: that one needs torchvision."""
+    import torch
+    from transformers import (
+        SmolVLMConfig,
+        SmolVLMForConditionalGeneration,
+        SmolVLMImageProcessor,
+        SmolVLMProcessor,
+        SmolVLMVideoProcessor,
+    )
+
+    tokenizer = save_tokenizer(folder, PICTURES, PICTURE_TOKENS, "<end_of_utterance>")
+    # What the processor asks its tokenizer for by name.
+    for name, token in {"fake_image_token": 3, "global_image_token": 4, "image_token": 2}.items():
+        setattr(tokenizer, name, PICTURE_TOKENS[token])
+        setattr(tokenizer, f"{name}_id", tokenizer.convert_tokens_to_ids(PICTURE_TOKENS[token]))
+    tokenizer.end_of_utterance_token = PICTURE_TOKENS[1]
+    size = {"longest_edge": 32}
+    pictures = SmolVLMImageProcessor(size=size, max_image_size=size, do_image_splitting=False)
+    sampling = {"fps": 1, "max_frames": 8, "video_size": size}
+    videos = SmolVLMVideoProcessor(size=size, max_image_size=size, video_sampling=sampling)
+    processor = SmolVLMProcessor(pictures, tokenizer, videos, image_seq_len=4, chat_template=PICTURES)
+    processor.save_pretrained(folder)
+    torch.manual_seed(8)
+    config = SmolVLMConfig(
+        vision_config={**SIGHT, "model_type": "smolvlm_vision"},
+        text_config={**WORDS, "vocab_size": len(tokenizer)},
+        scale_factor=2,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+    )
+    model = SmolVLMForConditionalGeneration(config)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.save_pretrained(folder)
+    return folder
+
+
 def save_smolvlm(folder: Path) -> Path:
     """An Idefics3, the class of SmolVLM, with two layers of text and two of sight."""
     import torch
-    from transformers import (
-        Idefics3Config,
-        Idefics3ForConditionalGeneration,
-        Idefics3ImageProcessorPil,
-        Idefics3Processor,
-    )
+    import transformers
+    from transformers import Idefics3Config, Idefics3ForConditionalGeneration, Idefics3Processor
 
-    special = ["<s>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>"]
-    tokenizer = save_tokenizer(folder, PICTURES, special, "<end_of_utterance>")
+    tokenizer = save_tokenizer(folder, PICTURES, PICTURE_TOKENS, "<end_of_utterance>")
     size = {"longest_edge": 32}
-    pictures = Idefics3ImageProcessorPil(size=size, max_image_size=size, do_image_splitting=False)
+    # The one that does without torchvision was called otherwise before.
+    sees = getattr(transformers, "Idefics3ImageProcessorPil", None) or transformers.Idefics3ImageProcessor
+    pictures = sees(size=size, max_image_size=size, do_image_splitting=False)
     Idefics3Processor(pictures, tokenizer, image_seq_len=4, chat_template=PICTURES).save_pretrained(folder)
     torch.manual_seed(8)  # one that writes steps: many write an empty list
-    sight = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,
-             "image_size": 32, "patch_size": 8}  # fmt: skip
-    text = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-            "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": len(tokenizer),
-            "max_position_embeddings": 16384, "pad_token_id": 0, "initializer_range": 0.3}  # fmt: skip
     config = Idefics3Config(
-        vision_config=sight, text_config=text, scale_factor=2, image_token_id=tokenizer.convert_tokens_to_ids("<image>")
+        vision_config=SIGHT,
+        text_config={**WORDS, "vocab_size": len(tokenizer)},
+        scale_factor=2,
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
     )
     model = Idefics3ForConditionalGeneration(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id

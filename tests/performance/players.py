@@ -15,7 +15,7 @@ import json
 import random
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lookalike_bench.plugins.player import Player
 from lookalike_bench.tasks.assets import resolve
@@ -23,6 +23,9 @@ from lookalike_bench.types import Completion, Message, Request
 from lookalike_plugins.players import weights
 from lookalike_plugins.players.local import Local
 from lookalike_plugins.players.transformers import Transformers
+
+if TYPE_CHECKING:
+    from lookalike_plugins.players.torch_model import TorchModel
 
 MEMBERS = (1, 5)
 WRITTEN = 8
@@ -38,7 +41,7 @@ ROLES = ("an explorer", "a fighter", "a collector", "a careful player", "a fast 
 class Dequantised(Transformers):
     """The player `transformers` with the weights of a GGUF file of the player `local`."""
 
-    def _start(self) -> None:
+    def _load(self) -> TorchModel:
         import torch
         import transformers
         from lookalike_plugins.players.torch_model import TorchModel
@@ -52,7 +55,7 @@ class Dequantised(Transformers):
         model = transformers.AutoModelForCausalLM.from_pretrained(**source, dtype=torch.bfloat16)
         kinds = {parameter.dtype for parameter in model.parameters()}
         assert kinds == {torch.bfloat16}, f"weights are not dense in bfloat16: {kinds}"
-        self._model = TorchModel(model.eval(), tokenizer)
+        return TorchModel(model.eval(), tokenizer)
 
 
 class Questions:

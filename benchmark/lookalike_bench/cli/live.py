@@ -58,7 +58,7 @@ class LiveView:
             self._playing[episode.key] = (None, 0)
 
     def stepped(self, episode: EpisodePlan, step: StepRecord) -> None:
-        tokens = sum(p.usage.prompt_tokens + p.usage.completion_tokens for p in step.proposals)
+        tokens = sum(usage.prompt_tokens + usage.completion_tokens for usage in step.usages)
         with self._lock:
             self._tokens += tokens
             self._playing[episode.key] = (step, self._playing[episode.key][1] + tokens)

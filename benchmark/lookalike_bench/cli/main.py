@@ -24,6 +24,7 @@ COMMANDS = {
     "replay": "play a record's actions again and check that the same comes out",
     "record": "play a task yourself, as a demonstration for critics",
     "watch": "let a task's critic watch its videos, and print what it learned",
+    "cache": "the answers of models that are kept, and why one was asked for",
     "leaderboard": "build, validate and submit",
     "list": "tasks, players, critics, environments, aggregators, plugins",
     "schema": "the JSON Schema of task files, for editors",

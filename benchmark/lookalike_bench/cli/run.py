@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("tasks", metavar="TASK", nargs="+", help="task or suite files, or PATH::VARIANT::seedN")
     parser.add_argument("--variants", metavar="A,B", help="variants to play (default: those of the task)")
-    parser.add_argument("--seeds", metavar="0-9", help="seeds to play, or 'published': those of a row on a leaderboard (default: the task's)")
+    parser.add_argument(
+        "--seeds", metavar="0-9", help="seeds to play, or 'published': a leaderboard row's (default: the task's)"
+    )
     parser.add_argument("--player", metavar="NAME[:ARGS]", help="the player, in place of the task's")
     parser.add_argument("--critic", metavar="NAME[:ARGS]", help="the critic, in place of the task's")
     parser.add_argument("--out", metavar="DIR", help="directory of the run (default: runs/TASK-TIME)")

@@ -2,7 +2,9 @@
 
     cache = ResponseCache(cache_directory() / "responses.sqlite3")
     player = CachedPlayer(player, cache, {"plugin": "openai", "base_url": ..., "model": "gpt-5-mini"})
-    print(cache.explain(question))          # message 3 of 5 differs from everything cached
+    print(cache.explain(question))          # miss: message 3 of 5 differs from everything that was asked
+
+`lookalike-bench cache` shows and clears it, `lookalike-bench cache explain` asks it that for a step of a run.
 
 A question is: who is asked (`identity`), how (temperature, seed, choices, vocabulary, tokens), and the messages.
 The episode's seed, step, copy and member are in the request's seed, so that no two turns share an answer by
@@ -16,6 +18,7 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +29,7 @@ from typing import Any
 from filelock import FileLock
 
 from lookalike_bench.engine.remembered import Remembered
+from lookalike_bench.engine.remote import together
 from lookalike_bench.engine.wrapped_player import WrappedPlayer
 from lookalike_bench.errors import UsageError
 from lookalike_bench.plugins.player import Player
@@ -58,7 +62,7 @@ class Question:
     @classmethod
     def of(cls, identity: Mapping[str, Any], settings: Mapping[str, Any], messages: Sequence[Message]) -> Question:
         """A question in general: any settings that are plain data, any messages."""
-        return cls(_canonical(identity), _canonical(settings), tuple(_digests.of(messages)))
+        return cls(canonical(identity), canonical(settings), tuple(_digests.of(messages)))
 
     @classmethod
     def of_request(cls, identity: str, request: Request) -> Question:
@@ -70,7 +74,7 @@ class Question:
             "vocabulary": _digest_words(request.vocabulary),
             "max_tokens": request.max_tokens,
         }
-        return cls(identity, _canonical(settings), tuple(_digests.of(request.messages)))
+        return cls(identity, canonical(settings), tuple(_digests.of(request.messages)))
 
     @property
     def key(self) -> str:
@@ -82,6 +86,22 @@ class Question:
     @property
     def short(self) -> bytes:
         return b"".join(digest[:DIGEST] for digest in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of one who was asked. `identity` is canonical JSON, `last` the time of the newest answer in UTC."""
+
+    identity: str
+    answers: int
+    size: int
+    last: str
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The identity as data."""
+        asked: dict[str, Any] = json.loads(self.identity)
+        return asked
 
 
 class ResponseCache:
@@ -115,39 +135,73 @@ class ResponseCache:
             (question.key, question.identity, question.settings, question.short, json.dumps(answer)),
         )
 
+    def __contains__(self, question: Question) -> bool:
+        return self._execute("SELECT 1 FROM responses WHERE key = ?", (question.key,)).fetchone() is not None
+
     def __len__(self) -> int:
         return int(self._execute("SELECT count(*) FROM responses").fetchone()[0])
 
+    def kept(self) -> list[Kept]:
+        """What is kept, by who was asked; `size` in bytes, without what the file itself takes."""
+        rows = self._execute(
+            "SELECT identity, count(*), sum(length(key) + length(identity) + length(settings) + length(messages)"
+            " + length(answer)), max(created) FROM responses GROUP BY identity ORDER BY identity"
+        )
+        return [Kept(*row) for row in rows.fetchall()]
+
+    def clear(self, identities: Sequence[str]) -> int:
+        """Forget all answers of these; how many they were."""
+        forgotten = sum(
+            self._execute("DELETE FROM responses WHERE identity = ?", (identity,)).rowcount for identity in identities
+        )
+        self._execute("VACUUM")
+        return forgotten
+
     def explain(self, question: Question) -> str:
         """Why a question is a hit or a miss, by the most similar question that was answered."""
-        if self._execute("SELECT 1 FROM responses WHERE key = ?", (question.key,)).fetchone():
-            return "hit: exactly this was asked before"
-        same_model = "SELECT settings, messages FROM responses WHERE identity = ?"
-        best: tuple[int, int, str, int] | None = None
+        row = self._execute("SELECT created FROM responses WHERE key = ?", (question.key,)).fetchone()
+        return f"hit: exactly this was asked before, at {row[0]} UTC" if row else f"miss: {self._nearest(question)}"
+
+    def explain_asking(self, question: Question) -> str:
+        """Why a question that is a hit by now had to be asked when it was, by what had been answered until then."""
+        row = self._execute("SELECT rowid FROM responses WHERE key = ?", (question.key,)).fetchone()
+        return self._nearest(question, row[0]) if row else self._nearest(question)
+
+    def _nearest(self, question: Question, before: int = sys.maxsize) -> str:
+        """How a question differs from the most similar one that was answered: of the same turn (whose request has the
+        same seed) if there is one, else of those with the most messages in common."""
+        same = "SELECT settings, messages FROM responses WHERE identity = ? AND rowid < ?"
+        best: tuple[bool, int, int, str, int] | None = None
         asked = json.loads(question.settings)
-        for settings, messages in self._execute(same_model, (question.identity,)):
+        for settings, messages in self._execute(same, (question.identity, before)):
+            other = json.loads(settings)
+            differing = sum(asked.get(name) != value for name, value in other.items())
+            same_turn = "seed" in asked and asked["seed"] == other.get("seed")
             shared = _shared(question.short, messages)
-            differing = sum(asked.get(name) != value for name, value in json.loads(settings).items())
-            candidate = (shared, -differing, settings, len(messages) // DIGEST)
+            candidate = (same_turn, shared, -differing, settings, len(messages) // DIGEST)
             best = max(best, candidate) if best else candidate
         if best is None:
-            others = [row[0] for row in self._execute("SELECT DISTINCT identity FROM responses LIMIT 5")]
-            return f"miss: nothing was asked of {question.identity}; asked so far: {'; '.join(others) or 'nobody'}"
-        shared, _, settings, length = best
+            return self._nobody(question.identity, before)
+        same_turn, shared, _, settings, length = best
+        whose = "" if same_turn or "seed" not in asked else "nothing was asked at the same turn; of others, "
         if shared < len(question.messages):
-            return (
-                f"miss: message {shared + 1} of {len(question.messages)} differs from everything that was asked "
-                f"(the nearest has {length} messages)"
-            )
+            differing_one = f"message {shared + 1} of {len(question.messages)}"
+            return f"{whose}{differing_one} differs from everything that was asked (the nearest has {length} messages)"
         if length > shared:
-            return f"miss: all {shared} messages were asked before, but as the beginning of {length}"
-        before = json.loads(settings)
-        differences = [
-            f"{name} is {_brief(asked.get(name))}, was {_brief(before.get(name))}"
-            for name in sorted({*asked, *before})
-            if asked.get(name) != before.get(name)
+            return f"{whose}all {shared} messages were asked before, but as the beginning of {length}"
+        return f"{whose}the same messages were asked, but {_differences(asked, json.loads(settings))}"
+
+    def _nobody(self, identity: str, before: int) -> str:
+        """Of this one nothing was asked: who is the most like it."""
+        others = [
+            json.loads(row[0])
+            for row in self._execute("SELECT DISTINCT identity FROM responses WHERE rowid < ?", (before,))
         ]
-        return f"miss: the same messages were asked, but {'; '.join(differences)}"
+        wanted = json.loads(identity)
+        if not others:
+            return f"nothing was asked of {identity}; asked so far: nobody"
+        near = min(others, key=lambda other: sum(wanted.get(name) != other.get(name) for name in {**wanted, **other}))
+        return f"nothing was asked of {identity}; of the nearest, {_differences(wanted, near)}"
 
     def close(self) -> None:
         with self._lock:
@@ -159,62 +213,45 @@ class ResponseCache:
 
 
 class CachedPlayer(WrappedPlayer):
-    """Asks the player inside only what was never asked before, each question once, even of many at a time."""
+    """Asks the player inside only what was never asked before, each question once, even of many at a time.
+
+    Every request is asked by itself, those of a batch at once: an answer is kept the moment that it arrives, whatever
+    becomes of the others.
+    """
 
     def __init__(self, player: Player, cache: ResponseCache, identity: Mapping[str, Any]) -> None:
         """`identity`: all that decides an answer beside the request: plugin, arguments, model; no transport."""
         super().__init__(player)
         self.cache = cache
-        self.identity = _canonical(identity)
+        self.identity = canonical(identity)
         self._pending: dict[str, asyncio.Future[Completion]] = {}
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        questions = [Question.of_request(self.identity, request) for request in requests]
-        keys = [question.key for question in questions]
-        answers: dict[str, Completion] = {}
-        mine: dict[str, int] = {}
-        others: dict[str, asyncio.Future[Completion]] = {}
-        # 1. What is known, what somebody else is asking just now, and what is left to ask.
-        for index, key in enumerate(keys):
-            if key in answers or key in mine or key in others:
-                continue
-            if key in self._pending:
-                others[key] = self._pending[key]
-            elif (kept := self.cache.get(questions[index])) is not None:
-                answers[key] = _completion(kept)
-            else:
-                mine[key] = index
-        # 2. Ask it as one batch, so that the player can share the prompt.
-        if mine:
-            answers |= await self._ask(requests, questions, mine)
-        # 3. Where somebody else's question failed, ask again for ourselves.
-        for key, pending in others.items():
-            await asyncio.wait([pending])
-            if pending.cancelled():
-                answers |= await self._ask(requests, questions, {key: keys.index(key)})
-            else:
-                answers[key] = pending.result()
-        return [answers[key] for key in keys]
+        return await together([self._complete(request) for request in requests])
 
-    async def _ask(
-        self, requests: Sequence[Request], questions: Sequence[Question], mine: Mapping[str, int]
-    ) -> dict[str, Completion]:
-        pending = {key: asyncio.get_running_loop().create_future() for key in mine}
-        self._pending |= pending
+    async def _complete(self, request: Request) -> Completion:
+        question = Question.of_request(self.identity, request)
+        key = question.key
+        # 1. Somebody else is asking it just now; where that fails, we ask for ourselves.
+        while key in self._pending:
+            pending = self._pending[key]
+            await asyncio.wait([pending])
+            if not pending.cancelled():
+                return pending.result()
+        # 2. It was asked before.
+        if (kept := self.cache.get(question)) is not None:
+            return _completion(kept)
+        # 3. Ask it.
+        pending = self._pending[key] = asyncio.get_running_loop().create_future()
         try:
-            completions = await self.player.complete([requests[index] for index in mine.values()])
-            answers = dict(zip(mine, completions, strict=True))
-            for key, index in mine.items():
-                if answers[key].text.strip():
-                    self.cache.put(questions[index], _json(answers[key]))
-                pending[key].set_result(answers[key])
-            return answers
+            [completion] = await self.player.complete([request])
+            if completion.text.strip():
+                self.cache.put(question, _json(completion))
+            pending.set_result(completion)
+            return completion
         finally:
-            for key, future in pending.items():
-                # Where this failed or was cancelled, who waits for it asks for itself.
-                future.cancel()
-                if self._pending.get(key) is future:
-                    del self._pending[key]
+            pending.cancel()
+            del self._pending[key]
 
 
 def _json(completion: Completion) -> dict[str, Any]:
@@ -231,7 +268,8 @@ def _completion(kept: Any) -> Completion:
     return Completion(kept["text"], Usage(*kept["usage"]), tuple(kept["log_probabilities"]), kept["model"])
 
 
-def _canonical(data: Mapping[str, Any]) -> str:
+def canonical(data: Mapping[str, Any]) -> str:
+    """The one form in which an identity, or settings, are kept and compared."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
@@ -253,6 +291,14 @@ def _shared(one: bytes, other: bytes) -> int:
     while shared < len(one) and one[shared : shared + DIGEST] == other[shared : shared + DIGEST]:
         shared += DIGEST
     return shared // DIGEST
+
+
+def _differences(now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{name} is {_brief(now.get(name))}, was {_brief(before.get(name))}"
+        for name in sorted({*now, *before})
+        if now.get(name) != before.get(name)
+    )
 
 
 def _brief(value: Any) -> str:

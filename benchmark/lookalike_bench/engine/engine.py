@@ -14,7 +14,7 @@ import asyncio
 import concurrent.futures
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lookalike_bench.engine.environments import EnvironmentPool, open_environment
@@ -23,7 +23,7 @@ from lookalike_bench.engine.plan import EpisodePlan, Listener, Silent
 from lookalike_bench.engine.watching import Watched, make_critic, open_videos, watch
 from lookalike_bench.episodes.play import Cast, bare_header, copies, describe_error, play_episode
 from lookalike_bench.errors import EpisodeError, PlayerFailure, UsageError
-from lookalike_bench.plugins.critic import Critic, Judge
+from lookalike_bench.plugins.critic import Critic
 from lookalike_bench.plugins.manager import PluginManager
 from lookalike_bench.plugins.player import Player
 from lookalike_bench.records.schema import EpisodeEnd
@@ -143,10 +143,11 @@ class Engine:
             interrupted = read_episode(partial_path(path)) if self.resume and partial_path(path).exists() else None
             writer = EpisodeWriter(path, keep=1 + len(interrupted.steps) if interrupted else 0)
             try:
+                critic = self._critic(task, variant)
                 cast = Cast(
                     environments=environments,
                     player=seated.player,
-                    make_judge=self._judge_maker(task, variant, watched),
+                    make_judge=(lambda: critic.judge(watched.reward_model)) if critic and watched else None,
                     aggregator=(
                         self.plugins.create("aggregator", variant.aggregator.plugin, variant.aggregator.arguments)
                         if variant.aggregator
@@ -154,7 +155,7 @@ class Engine:
                     ),
                     solution=await self._solution(task, variant),
                     reward_model=watched.key if watched else None,
-                    cost=lambda usage: self.models.cost(seated.player, usage),
+                    cost=lambda playing, judging: self.models.cost(seated.player, playing, critic, judging),
                 )
                 end = await play_episode(
                     task,
@@ -171,15 +172,15 @@ class Engine:
         self.listener.episode_ended(episode, end)
         return end
 
-    def _judge_maker(self, task: Task, variant: Variant, watched: Watched | None) -> Callable[[], Judge] | None:
-        if variant.critic is None or watched is None:
+    def _critic(self, task: Task, variant: Variant) -> Critic | None:
+        """The critic that makes a variant's judges; variants with the same critic share it."""
+        if variant.critic is None:
             return None
         key = json.dumps([task.name, variant.critic.model_dump(mode="json")])
         if key not in self._critics:
             self._critics[key] = make_critic(self.plugins, variant.critic, task)
             self.models.reach(self._critics[key])
-        critic = self._critics[key]
-        return lambda: critic.judge(watched.reward_model)
+        return self._critics[key]
 
     async def _player(self, variant: Variant) -> SeatedPlayer:
         """The player of a variant; variants with the same player share it."""

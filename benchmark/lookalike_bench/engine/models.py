@@ -7,9 +7,12 @@ player = models.around(player)            # after: cached outside, paid inside
 
 from __future__ import annotations
 
+import math
+
 from lookalike_bench.engine.cache import CachedPlayer, ResponseCache
 from lookalike_bench.engine.prices import Budget, PaidPlayer, Prices
 from lookalike_bench.engine.remote import RemoteModel, Transport
+from lookalike_bench.engine.wrapped_player import WrappedPlayer
 from lookalike_bench.plugins.critic import Critic
 from lookalike_bench.plugins.player import Player
 from lookalike_bench.types import Usage
@@ -44,10 +47,17 @@ class Models:
         paid = PaidPlayer(player, self.budget)
         return CachedPlayer(paid, self.cache, player.identity) if self.cache is not None else paid
 
-    def cost(self, player: Player, usage: Usage) -> float | None:
-        """Dollars that so many tokens of a player cost by the price list, cached or not: two runs of the same
-        episode cost the same. None for a model without a price."""
-        return self.budget.prices.cost(player.model, usage)
+    def cost(self, player: Player, playing: Usage, critic: Critic | None, judging: Usage) -> float | None:
+        """Dollars that so many tokens of a player and of a critic cost by the price list, cached or not: two runs of
+        the same episode cost the same. None where a model that was asked has no price, or none was asked for money."""
+        prices = self.budget.prices
+        dollars = []
+        if isinstance(player, WrappedPlayer) or prices.price(player.model) is not None:
+            dollars.append(prices.cost(player.model, playing))
+        if isinstance(critic, RemoteModel) and judging != Usage():
+            dollars.append(prices.cost(critic.model, judging))
+        known = [cost for cost in dollars if cost is not None]
+        return math.fsum(known) if known and len(known) == len(dollars) else None
 
     def close(self) -> None:
         if self.cache is not None:

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from lookalike_bench.engine.plan import EpisodePlan
+from lookalike_bench.engine.remote import together
 from lookalike_bench.engine.wrapped_player import WrappedPlayer
 from lookalike_bench.episodes.play import copies
 from lookalike_bench.errors import UsageError
 from lookalike_bench.plugins.player import Player
+from lookalike_bench.tasks.schema import PluginSpec
 from lookalike_bench.types import Completion, Request, Usage
 
 BUILT_IN = Path(__file__).with_name("prices.yaml")
@@ -32,9 +34,13 @@ SYSTEM_TOKENS, STEP_TOKENS, MEMORY_TOKENS, ANSWER_TOKENS = 700, 110, 25, 6
 """What an estimate assumes: tokens of the instructions, of one step in the history, of one remembered proposal,
 and of one answer. Measured on Zork I with a four-letter-a-token model; the vocabulary is most of the first."""
 
+OUTLINE_TOKENS, REVIEW_TOKENS, REWARD_TOKENS, JUDGED_STEPS = 2500, 90, 40, 100
+"""And of a critic that judges by its model: tokens of the outline with its instructions, of a review, and of the reward
+of one proposal; and how many steps it is told at most."""
+
 
 ON_THIS_MACHINE = ("local", "transformers")
-"""Players that cost no money."""
+"""Players and critics that cost no money."""
 
 
 class Price(BaseModel):
@@ -119,10 +125,13 @@ class PaidPlayer(WrappedPlayer):
         self.budget = budget
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        return await together([self._complete(request) for request in requests])
+
+    async def _complete(self, request: Request) -> Completion:
         self.budget.check()
-        completions = await self.player.complete(requests)
-        self.budget.charge(self.player.model, sum((completion.usage for completion in completions), Usage()))
-        return completions
+        [completion] = await self.player.complete([request])
+        self.budget.charge(self.player.model, completion.usage)
+        return completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,42 +169,55 @@ class Estimate:
 
 
 def estimate(episodes: Sequence[EpisodePlan], prices: Prices) -> Estimate:
-    """What playing these episodes would take, before anything is spent. Players on this machine cost nothing,
-    and the random one asks nobody. What critics take is not in it: nothing is known of videos before they are
-    opened."""
-    calls = prompt = completion = 0
+    """What playing these episodes would take, before anything is spent: of players, and of critics that ask their
+    model at each step. Models on this machine cost nothing, and the random player asks nobody. What it takes to watch
+    is not in it: nothing is known of videos before they are opened."""
+    usage = Usage()
+    calls = 0
     low = high = 0.0
     unpriced: dict[str, None] = {}
-    for episode in episodes:
-        variant = episode.variant
-        if variant.player is None or variant.player.plugin == "random":
+    for spec, taken in (asked for episode in episodes for asked in _asked(episode)):
+        calls += taken.calls
+        usage += taken.usage
+        if spec.plugin in ON_THIS_MACHINE:
             continue
-        usage, fresh = _episode_usage(episode)
-        calls += usage.completion_tokens // ANSWER_TOKENS
-        prompt += usage.prompt_tokens
-        completion += usage.completion_tokens
-        if variant.player.plugin in ON_THIS_MACHINE:
-            continue
-        model = str(variant.player.arguments.get("model", variant.player.plugin))
+        model = str(spec.arguments.get("model", spec.plugin))
         price = prices.price(model)
         if price is None:
             unpriced[model] = None
             continue
-        high += price.cost(usage)
-        low += price.cost(Usage(usage.prompt_tokens, usage.prompt_tokens - fresh, usage.completion_tokens))
+        high += price.cost(taken.usage)
+        low += price.cost(replace(taken.usage, cached_tokens=taken.usage.prompt_tokens - taken.fresh))
     return Estimate(
         episodes=len(episodes),
         calls=calls,
-        prompt_tokens=prompt,
-        completion_tokens=completion,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
         low=None if unpriced else low,
         high=None if unpriced else high,
         unpriced=tuple(unpriced),
     )
 
 
-def _episode_usage(episode: EpisodePlan) -> tuple[Usage, int]:
-    """Tokens of an episode that uses all its steps, and how many of the prompt's were never sent before."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one model takes in an episode that uses all its steps; `fresh` prompt tokens were never sent before."""
+
+    calls: int
+    usage: Usage
+    fresh: int
+
+
+def _asked(episode: EpisodePlan) -> Iterator[tuple[PluginSpec, Taken]]:
+    """Who is asked in an episode, and for how much."""
+    variant = episode.variant
+    if variant.player is not None and variant.player.plugin != "random":
+        yield variant.player, _playing(episode)
+    if variant.critic is not None and variant.critic.arguments.get("judge") == "model":
+        yield variant.critic, _judging(episode)
+
+
+def _playing(episode: EpisodePlan) -> Taken:
     task, variant = episode.task.file, episode.variant
     # Members of one swarm ask about one history; copies in lockstep each have their own.
     askers = variant.members
@@ -208,5 +230,17 @@ def _episode_usage(episode: EpisodePlan) -> tuple[Usage, int]:
         prompt += askers * (SYSTEM_TOKENS + kept * step_tokens)
         if kept > task.history:
             kept = task.history // 2
+    calls = task.max_steps * askers
     fresh = histories * SYSTEM_TOKENS + task.max_steps * max(askers, histories) * step_tokens
-    return Usage(prompt, 0, task.max_steps * askers * ANSWER_TOKENS), min(fresh, prompt)
+    return Taken(calls, Usage(prompt, 0, calls * ANSWER_TOKENS), min(fresh, prompt))
+
+
+def _judging(episode: EpisodePlan) -> Taken:
+    """At each step the proposals are judged in one call and the outcome in another; before the first, the beginning."""
+    steps, histories = episode.task.file.max_steps, copies(episode.variant)
+    told = sum(2 * min(step, JUDGED_STEPS) for step in range(1, steps + 1)) + 1
+    calls = (2 * steps + 1) * histories
+    prompt = calls * OUTLINE_TOKENS + told * histories * STEP_TOKENS
+    written = (steps + 1) * histories * REVIEW_TOKENS + steps * episode.variant.members * REWARD_TOKENS
+    fresh = histories * (OUTLINE_TOKENS + (steps + 1) * STEP_TOKENS)
+    return Taken(calls, Usage(prompt, 0, written), min(fresh, prompt))

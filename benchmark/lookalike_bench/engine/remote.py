@@ -14,14 +14,13 @@ command line; it is no part of what a run is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lookalike_bench.errors import LookalikeError
-from lookalike_bench.types import Usage
 
 if TYPE_CHECKING:
     from lookalike_bench.engine.cache import ResponseCache
@@ -48,14 +47,17 @@ class Transport:
 class RemoteModel:
     """What a player or critic whose model is called over a network is given by the engine before `start`.
 
-    `cache` keeps a critic's answers (a player's are kept by the engine itself), `budget` is charged for them,
-    and `usage` adds up what the critic's calls took.
+    `cache` keeps a critic's answers (a player's are kept by the engine itself), and `budget` is charged for them.
     """
 
     transport: Transport = Transport()
     cache: ResponseCache | None = None
     budget: Budget | None = None
-    usage: Usage = Usage()
+
+    @property
+    def model(self) -> str:
+        """The model's name, by which it has its price."""
+        return type(self).__name__.lower()
 
     @property
     def identity(self) -> dict[str, object]:
@@ -116,6 +118,17 @@ async def _once(send: Callable[[], Awaitable[T]], limiter: Limiter, transport: T
             raise
     limiter.succeeded()
     return answer
+
+
+async def together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of calls made at once. All have ended, one way or the other, before the first failure is raised."""
+    if len(calls) == 1:
+        return [await calls[0]]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results  # type: ignore[return-value]  # no exception is left in it
 
 
 def retry_after_seconds(header: str | None) -> float | None:

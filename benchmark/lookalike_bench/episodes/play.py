@@ -11,13 +11,20 @@ from lookalike_bench.episodes.baseline import baseline
 from lookalike_bench.episodes.controls import independent, replay, retry
 from lookalike_bench.episodes.episode import Episode
 from lookalike_bench.episodes.single import single
-from lookalike_bench.episodes.stage import LiveEnvironment, Stage, judgement_record, observation_record
+from lookalike_bench.episodes.stage import (
+    LiveEnvironment,
+    Stage,
+    judgement_record,
+    observation_record,
+    usage_from_record,
+    usage_record,
+)
 from lookalike_bench.episodes.swarm import swarm_in_parallel, swarm_together
 from lookalike_bench.errors import LookalikeError
 from lookalike_bench.plugins.aggregator import Aggregator
 from lookalike_bench.plugins.critic import Judge
 from lookalike_bench.plugins.player import Player
-from lookalike_bench.records.schema import EpisodeEnd, EpisodeHeader, StepRecord, UsageRecord
+from lookalike_bench.records.schema import EpisodeEnd, EpisodeHeader, StepRecord
 from lookalike_bench.records.store import EpisodeRecord, EpisodeWriter
 from lookalike_bench.tasks.task import Task
 from lookalike_bench.tasks.variants import Variant
@@ -34,6 +41,10 @@ METHODS: dict[tuple[str, str], Callable[[Episode], Awaitable[None]]] = {
 }
 
 
+Cost = Callable[[Usage, Usage], float | None]
+"""Dollars that the players' and the judge's tokens cost; None where that cannot be told."""
+
+
 @dataclass(frozen=True)
 class Cast:
     """Everybody who takes part in an episode, ready to begin. `environments` has one entry for each copy."""
@@ -44,7 +55,7 @@ class Cast:
     aggregator: Aggregator | None
     solution: Sequence[str]
     reward_model: str | None
-    cost: Callable[[Usage], float | None] = lambda usage: None
+    cost: Cost = lambda playing, judging: None
 
 
 def copies(variant: Variant) -> int:
@@ -140,15 +151,11 @@ def _scored(stages: Sequence[Stage], spent: EpisodeEnd) -> EpisodeEnd:
     )
 
 
-def _spent(steps: Sequence[StepRecord], resumed: int, cost: Callable[[Usage], float | None]) -> EpisodeEnd:
+def _spent(steps: Sequence[StepRecord], resumed: int, cost: Cost) -> EpisodeEnd:
     """What an episode has taken so far, whatever came of it."""
-    records = [proposal.usage for step in steps for proposal in step.proposals]
-    usage = Usage(
-        sum(record.prompt_tokens for record in records),
-        sum(record.cached_tokens for record in records),
-        sum(record.completion_tokens for record in records),
-    )
-    dollars = cost(usage)
+    playing = sum((usage_from_record(proposal.usage) for step in steps for proposal in step.proposals), Usage())
+    judging = sum((usage_from_record(step.judging) for step in steps if step.judging), Usage())
+    dollars = cost(playing, judging)
     # Copies in lockstep wait together: the time of a step is that of its slowest copy.
     seconds: dict[int, float] = {}
     for step in steps:
@@ -158,11 +165,7 @@ def _spent(steps: Sequence[StepRecord], resumed: int, cost: Callable[[Usage], fl
         steps=len(seconds),
         seconds=round(sum(seconds.values()), 3),
         resumed=resumed,
-        usage=UsageRecord(
-            prompt_tokens=usage.prompt_tokens,
-            cached_tokens=usage.cached_tokens,
-            completion_tokens=usage.completion_tokens,
-        ),
+        usage=usage_record(playing + judging),
         cost_usd=None if dollars is None else round(dollars, 6),
     )
 

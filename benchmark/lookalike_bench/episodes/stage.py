@@ -125,6 +125,9 @@ class Stage:
         if self.judge is not None:
             self.judge.observe(None, self.observation, self.situation.actions)
             self.review = await self.judge.review()
+        if self._recorded and self.judge is not None:
+            # Its first look is on record with the first step already.
+            self.judge.usage = Usage()
         self.success = reached(self.goal, self.observation)
         self.conversation.add("user", prompts.turn(self.observation, self._described()))
 
@@ -187,6 +190,7 @@ class Stage:
                     observation=observation_record(self.observation),
                     digest=self.situation.digest,
                     review=judgement_record(self.review),
+                    judging=self._judging(),
                     seconds=round(time.perf_counter() - self._clock, 6),
                 )
             )
@@ -204,6 +208,13 @@ class Stage:
     def _described(self) -> str:
         """What the critic sees, for a player that cannot."""
         return self.judge.describe() if self.judge is not None else ""
+
+    def _judging(self) -> UsageRecord | None:
+        """What judging took since the last record; None where no model was asked."""
+        if self.judge is None or self.judge.usage == Usage():
+            return None
+        used, self.judge.usage = self.judge.usage, Usage()
+        return usage_record(used)
 
     def asked(self, ask: Ask, request: Request, tail: str) -> None:
         """Remember what a member was asked, for the step's record."""
@@ -284,7 +295,6 @@ def _proposal(ask: Ask, completion: Completion, decode: Decode) -> Proposal:
 
 
 def _proposal_record(proposal: Proposal, asked: tuple[Request, str] | None) -> ProposalRecord:
-    usage = proposal.completion.usage
     return ProposalRecord(
         member=proposal.member,
         temperature=proposal.temperature,
@@ -294,16 +304,23 @@ def _proposal_record(proposal: Proposal, asked: tuple[Request, str] | None) -> P
         text=proposal.completion.text,
         judgement=judgement_record(proposal.judgement),
         log_probabilities=[round(value, 5) for value in proposal.completion.log_probabilities],
-        usage=UsageRecord(
-            prompt_tokens=usage.prompt_tokens,
-            cached_tokens=usage.cached_tokens,
-            completion_tokens=usage.completion_tokens,
-        ),
+        usage=usage_record(proposal.completion.usage),
     )
 
 
+def usage_record(usage: Usage) -> UsageRecord:
+    return UsageRecord(
+        prompt_tokens=usage.prompt_tokens,
+        cached_tokens=usage.cached_tokens,
+        completion_tokens=usage.completion_tokens,
+    )
+
+
+def usage_from_record(record: UsageRecord) -> Usage:
+    return Usage(record.prompt_tokens, record.cached_tokens, record.completion_tokens)
+
+
 def _proposal_from_record(record: ProposalRecord) -> Proposal:
-    usage = Usage(record.usage.prompt_tokens, record.usage.cached_tokens, record.usage.completion_tokens)
-    completion = Completion(record.text, usage, tuple(record.log_probabilities))
+    completion = Completion(record.text, usage_from_record(record.usage), tuple(record.log_probabilities))
     judgement = from_record(record.judgement) or Judgement(0.0)
     return Proposal(record.member, record.temperature, record.action, judgement, completion)

@@ -170,7 +170,7 @@ def _check_header(header: EpisodeHeader, settings: dict[str, object], entry: Tas
 def _check_end(episode: EpisodeRecord, end: EpisodeEnd) -> Iterator[str]:
     if end.success is None or end.progress is None or end.score is None:
         yield "it is scored, but success, progress or score is missing"
-    used = [proposal.usage for step in episode.steps for proposal in step.proposals]
+    used = [usage for step in episode.steps for usage in step.usages]
     for name in ("prompt_tokens", "cached_tokens", "completion_tokens"):
         claimed, found = getattr(end.usage, name), sum(getattr(usage, name) for usage in used)
         if claimed != found:

@@ -101,6 +101,11 @@ class StepRecord(Line):
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, ser_json_inf_nan="null")
 
+    @property
+    def usages(self) -> list[UsageRecord]:
+        """What the step took, of the players and of the critic."""
+        return [*(proposal.usage for proposal in self.proposals), *([self.judging] if self.judging else [])]
+
 
 class EpisodeHeader(Line):
     """What is played: enough to play it again. Without an observation it failed before it could begin."""

@@ -243,7 +243,7 @@ def _variations(proposals: Sequence[ProposalRecord]) -> list[float]:
     distributions = [
         (proposal.temperature, _softmax(proposal.log_probabilities, proposal.temperature))
         for proposal in proposals
-        if proposal.log_probabilities
+        if len(proposal.log_probabilities) > 1
     ]
     return [
         sum(abs(one - other) for one, other in zip(first, second, strict=True)) / 2

@@ -16,7 +16,7 @@ import hashlib
 import json
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lookalike_bench.engine.remote import RemoteModel
@@ -144,7 +144,7 @@ class ModelCritic(RemoteModel, Critic):
         steps: list[OutlineStep] = []
         rules: list[str] = []
         vocabulary: list[str] = []
-        before = self.usage
+        used = Usage()
         await self.open()
         for number, video in enumerate(videos):
             written: list[OutlineStep] = []
@@ -156,22 +156,22 @@ class ModelCritic(RemoteModel, Critic):
                     goal=brief.goal,
                     continuation=_continuation(written),
                 )
-                outline = await self.ask(system, parts, WrittenOutline)
+                outline, took = await self.ask(system, parts, WrittenOutline)
+                used += took
                 written += _steps(outline, number, start, video)
                 rules += outline.rules
                 vocabulary += outline.vocabulary
             steps += written
         if not steps:
             raise CriticFailure(f"{self.model} saw no action in {', '.join(str(video.path) for video in videos)}")
-        used = self.usage
         return RewardModel(
             provenance={
                 "critic": type(self).__name__.lower(),
                 "version": self.version,
                 **self.identity,
                 "videos": [_source(video) for video in videos],
-                "prompt_tokens": used.prompt_tokens - before.prompt_tokens,
-                "completion_tokens": used.completion_tokens - before.completion_tokens,
+                "prompt_tokens": used.prompt_tokens,
+                "completion_tokens": used.completion_tokens,
                 "brief": {"task": brief.task, "goal": brief.goal},
             },
             outline=steps,
@@ -188,22 +188,24 @@ class ModelCritic(RemoteModel, Critic):
 
     async def describe(self, frame: Frame) -> str:
         shown = VideoFrame(0.0, 0, frame)
-        return (await self.ask(self.prompts.fill("describe"), [shown], Description)).description
+        described, _ = await self.ask(self.prompts.fill("describe"), [shown], Description)
+        return described.description
 
-    async def ask(self, system: str, parts: Sequence[Part], form: type[T]) -> T:
+    async def ask(self, system: str, parts: Sequence[Part], form: type[T]) -> tuple[T, Usage]:
         """Ask for an answer of a form, from the cache if the same was asked before; once more if it does not fit.
-        Raises CriticFailure."""
+        With it comes what it took, now or when it was asked. Raises CriticFailure."""
         await self.open()
         question, kept = self._kept(system, parts, form)
         if kept is not None:
-            return form.model_validate(kept)
+            return form.model_validate(kept["answer"]), Usage(*kept["usage"])
+        used = Usage()
         schema = form.model_json_schema()
         attempt = list(parts)
         for repair in (False, True):
             if self.budget is not None:
                 self.budget.check()
             answered = await self.answer(system, attempt, schema)
-            self.usage += answered.usage
+            used += answered.usage
             if self.budget is not None:
                 self.budget.charge(self.model, answered.usage)
             try:
@@ -219,8 +221,8 @@ class ModelCritic(RemoteModel, Critic):
                 )
             else:
                 if self.cache is not None and question is not None:
-                    self.cache.put(question, answer.model_dump(mode="json"))
-                return answer
+                    self.cache.put(question, {"answer": answer.model_dump(mode="json"), "usage": astuple(used)})
+                return answer, used
         raise AssertionError("unreachable")
 
     def _kept(self, system: str, parts: Sequence[Part], form: type[T]) -> tuple[Any, Any]:
@@ -230,7 +232,8 @@ class ModelCritic(RemoteModel, Critic):
         from lookalike_bench.engine.cache import Question
 
         told = [Message("system", system), *(Message("user", _fingerprint(part)) for part in parts)]
-        question = Question.of({"critic": type(self).__name__, **self.identity}, {"form": form.__name__}, told)
+        asked = {"critic": type(self).__name__, "version": self.version, **self.identity}
+        question = Question.of(asked, {"form": form.__name__}, told)
         return question, self.cache.get(question)
 
     async def _windows(self, video: Video) -> AsyncIterator[tuple[float, list[Part]]]:

@@ -18,7 +18,7 @@ from lookalike_bench.types import Judgement, Observation
 from lookalike_bench.videos.frames import VideoFrame
 from pydantic import Field
 
-from lookalike_plugins.critics.model_critic import Part, Strict
+from lookalike_plugins.critics.model_critic import Part, Strict, T
 
 if TYPE_CHECKING:
     from lookalike_plugins.critics.model_critic import ModelCritic
@@ -82,11 +82,8 @@ class ModelJudge(Judge):
 
     async def judge(self, proposals: Sequence[str]) -> list[Judgement]:
         listed = "\n".join(f"{number}. {action}" for number, action in enumerate(proposals, 1))
-        answer = await self._critic.ask(
-            self._system,
-            self._situation(f"Judge each of these actions, which could be played next, in this order:\n{listed}"),
-            Rewards,
-        )
+        question = f"Judge each of these actions, which could be played next, in this order:\n{listed}"
+        answer = await self._ask(question, Rewards)
         rewards = _in_order(answer.judgements, proposals)
         if rewards is None:
             raise CriticFailure(
@@ -97,11 +94,7 @@ class ModelJudge(Judge):
     async def review(self) -> Judgement:
         played = "Judge the last action by its outcome" if self._steps else "Nothing was played yet: the reward is 0"
         listed = f" The game lists: {', '.join(self._actions)}." if self._actions else ""
-        answer = await self._critic.ask(
-            self._system,
-            self._situation(f"{played}, and say what could be done now and what you recommend.{listed}"),
-            Review,
-        )
+        answer = await self._ask(f"{played}, and say what could be done now and what you recommend.{listed}", Review)
         recommended = " ".join(answer.recommended_action.split()) or None
         possible = [" ".join(action.split()) for action in answer.possible_actions if action.strip()]
         if recommended is not None and recommended not in possible[:POSSIBLE]:
@@ -112,6 +105,11 @@ class ModelJudge(Judge):
             tuple(dict.fromkeys(possible))[:POSSIBLE],
             recommended,
         )
+
+    async def _ask(self, question: str, form: type[T]) -> T:
+        answer, used = await self._critic.ask(self._system, self._situation(question), form)
+        self.usage += used
+        return answer
 
     def _situation(self, question: str) -> list[Part]:
         """What has happened so far, one part a step, the picture if there is one, and the question at the end."""

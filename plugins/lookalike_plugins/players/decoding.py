@@ -20,10 +20,11 @@ the one begins like the other; the whole can, but finds every word that is added
 
 def check_likelihood(player: str, likelihood: str) -> Likelihood:
     """Raises PluginError for one that is not known."""
-    for known in get_args(Likelihood):
-        if likelihood == known:
-            return known
-    raise PluginError(f"player {player}: likelihood is one of {', '.join(get_args(Likelihood))}, got {likelihood!r}")
+    known: tuple[Likelihood, ...] = get_args(Likelihood)
+    for each in known:
+        if each == likelihood:
+            return each
+    raise PluginError(f"player {player}: likelihood is one of {', '.join(known)}, got {likelihood!r}")
 
 
 def ended(tokens: Sequence[int], choices: Sequence[Sequence[int]], end_of_turn: int) -> list[int]:

@@ -7,11 +7,10 @@ A choice among actions, or an action made of a vocabulary, is held to it by a re
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from lookalike_bench.engine.remote import RemoteModel
+from lookalike_bench.engine.remote import RemoteModel, together
 from lookalike_bench.episodes.prompts import read_action
 from lookalike_bench.errors import PlayerFailure
 from lookalike_bench.plugins.player import Player
@@ -63,12 +62,7 @@ class Gemini(RemoteModel, Player):
         await self.gemini.close()
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        completions = await asyncio.gather(*map(self._complete, requests), return_exceptions=True)
-        # All have ended, one way or the other, before the first failure is told.
-        for completion in completions:
-            if isinstance(completion, BaseException):
-                raise completion
-        return [completion for completion in completions if isinstance(completion, Completion)]
+        return await together([self._complete(request) for request in requests])
 
     async def _complete(self, request: Request) -> Completion:
         try:

@@ -46,7 +46,7 @@ PASTS = 6
 HIDDEN = np.float32(-1e9)
 
 
-class ContextExceeded(Exception):
+class ContextExceeded(ValueError):
     """A prompt, or the choices behind it, are longer than the context that the model was started with."""
 
 

@@ -13,33 +13,31 @@ kind of machine, openvino-genai took 1.7 s, torch 2.1 s, llama.cpp 3.3 s. A step
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from lookalike_bench.errors import PlayerFailure, PluginError
-from lookalike_bench.plugins.player import Player
+from lookalike_bench.errors import PluginError
 from lookalike_bench.types import Completion, Request
 
 from lookalike_plugins.players import weights
+from lookalike_plugins.players.on_this_machine import OnThisMachine
 from lookalike_plugins.players.processors import physical_cores
 
 if TYPE_CHECKING:
     from lookalike_plugins.players.language_model import LanguageModel
-    from lookalike_plugins.players.word_grammar import WordGrammar
 
 APART = 256
 """Prompts that differ by more tokens than this are conversations of their own, each with a past to keep."""
 
 
-class Local(Player):
+class Local(OnThisMachine["LanguageModel"]):
     """Chooses by log-likelihood, writes freely, or writes in words of a vocabulary, as each request asks.
 
     `model`: see weights.py. `threads`: by default as many as there are physical cores for this process. `context`:
     the longest prompt in tokens. `likelihood`: what a choice is judged by, `mean` or `whole` (decoding.py).
     """
+
+    name = "local"
 
     def __init__(
         self,
@@ -50,6 +48,7 @@ class Local(Player):
     ) -> None:
         from lookalike_plugins.players.decoding import check_likelihood
 
+        super().__init__()
         if threads is not None and threads < 1:
             raise PluginError(f"player local: threads={threads}: expected at least 1")
         if context < 256:
@@ -57,8 +56,6 @@ class Local(Player):
         self._weights = weights.find(model)
         self._threads, self._context = threads, context
         self._likelihood = check_likelihood("local", likelihood)
-        self._model: LanguageModel | None = None
-        self._lock = threading.Lock()
 
     @property
     def model(self) -> str:
@@ -72,51 +69,20 @@ class Local(Player):
 
         return (f"free text is drawn with min-p {MIN_P:g}",)
 
-    async def start(self) -> None:
-        await asyncio.to_thread(self._start)
+    def _load(self) -> LanguageModel:
+        from lookalike_plugins.players.language_model import LanguageModel
 
-    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        return await asyncio.to_thread(self._complete, requests)
+        self._weights, directory = weights.prepare(self._weights)
+        return LanguageModel(directory, self._threads or physical_cores(), self._context)
 
-    async def close(self) -> None:
-        with self._lock:
-            self._model = None
-
-    def _start(self) -> None:
-        try:
-            from lookalike_plugins.players.language_model import LanguageModel
-        except ImportError as error:
-            raise PluginError(f"player local: {error}: pip install 'lookalike-bench[local]'") from error
-
-        with self._lock:
-            if self._model is None:
-                self._weights, directory = weights.prepare(self._weights)
-                self._model = LanguageModel(directory, self._threads or physical_cores(), self._context)
-                self._grammar = lru_cache(maxsize=4)(self._new_grammar)
-
-    def _new_grammar(self, vocabulary: tuple[str, ...]) -> WordGrammar:
-        from lookalike_plugins.players.word_grammar import WordGrammar
-
-        assert self._model is not None
-        return WordGrammar(vocabulary, self._model.vocabulary())
-
-    def _complete(self, requests: Sequence[Request]) -> list[Completion]:
+    def _answer(self, model: LanguageModel, requests: Sequence[Request]) -> list[Completion]:
         from lookalike_plugins.players.answers import answer
-        from lookalike_plugins.players.language_model import ContextExceeded
         from lookalike_plugins.players.token_tree import groups_alike
 
-        with self._lock:
-            if self._model is None:
-                raise PlayerFailure("player local: asked before it was started")
-            try:
-                prompts = [self._model.encode_conversation(request.messages) for request in requests]
-                completions: dict[int, Completion] = {}
-                for group in groups_alike(prompts, apart=APART):
-                    batch = [requests[number] for number in group]
-                    answers = answer(
-                        self._model, batch, [prompts[number] for number in group], self._grammar, self._likelihood
-                    )
-                    completions |= dict(zip(group, answers, strict=True))
-            except (ContextExceeded, RuntimeError) as error:
-                raise PlayerFailure(f"player local: {error}") from error
+        prompts = [model.encode_conversation(request.messages) for request in requests]
+        completions: dict[int, Completion] = {}
+        for group in groups_alike(prompts, apart=APART):
+            batch = [requests[number] for number in group]
+            answers = answer(model, batch, [prompts[number] for number in group], self._grammar, self._likelihood)
+            completions |= dict(zip(group, answers, strict=True))
         return [completions[number] for number in range(len(requests))]

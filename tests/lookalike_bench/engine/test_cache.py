@@ -32,12 +32,14 @@ class Counting(Player):
 
     def __init__(self, text: str = "") -> None:
         self.asked: list[Request] = []
-        self.batches = self.fails = 0
+        self.at_once = self.most_at_once = self.fails = 0
         self.text = text
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
-        self.batches += 1
+        self.at_once += len(requests)
+        self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(0.005)
+        self.at_once -= len(requests)
         if self.fails:
             self.fails -= 1
             raise PlayerFailure("down")
@@ -90,14 +92,26 @@ def test_whatever_changes_the_question_changes_the_key(cache: ResponseCache, oth
     assert len(player.asked) == 3
 
 
-def test_a_batch_asks_only_what_is_missing_as_one_batch_and_in_order(cache: ResponseCache) -> None:
+def test_a_batch_asks_only_what_is_missing_at_once_and_in_order(cache: ResponseCache) -> None:
     player = Counting()
     cached = CachedPlayer(player, cache, IDENTITY)
     ask(cached, replace(REQUEST, seed=3))
     answers = ask(cached, *(replace(REQUEST, seed=seed) for seed in (5, 3, 4, 5)))
     assert [answer.text for answer in answers] == [f"answer to {seed}" for seed in (5, 3, 4, 5)]
-    assert player.batches == 2
+    assert player.most_at_once == 2
     assert [request.seed for request in player.asked] == [3, 5, 4]
+
+
+def test_what_arrived_is_kept_when_another_of_its_batch_fails(cache: ResponseCache) -> None:
+    player = Counting()
+    player.fails = 1
+    cached = CachedPlayer(player, cache, IDENTITY)
+    batch = [replace(REQUEST, seed=seed) for seed in range(4)]
+    with pytest.raises(PlayerFailure):
+        ask(cached, *batch)
+    assert len(cache) == 3
+    assert [answer.text for answer in ask(cached, *batch)] == [f"answer to {seed}" for seed in range(4)]
+    assert [request.seed for request in player.asked] == [1, 2, 3, 0]
 
 
 def test_the_same_question_at_the_same_time_is_asked_once(cache: ResponseCache) -> None:
@@ -155,6 +169,7 @@ def test_it_is_in_everything_the_player_inside(cache: ResponseCache) -> None:
     ("other", "reason"),
     [
         (REQUEST, "hit"),
+        (replace(REQUEST, temperature=0.2, seed=9), "nothing was asked at the same turn; of others, the same messages"),
         (replace(REQUEST, temperature=0.2, seed=9), "seed is 9, was 1; temperature is 0.2, was 0.7"),
         (
             replace(REQUEST, messages=(*REQUEST.messages[:2], Message("assistant", "s"), REQUEST.messages[3])),
@@ -162,14 +177,40 @@ def test_it_is_in_everything_the_player_inside(cache: ResponseCache) -> None:
         ),
         (replace(REQUEST, messages=(*REQUEST.messages, Message("user", "x"))), "message 5 of 5 differs"),
         (replace(REQUEST, messages=REQUEST.messages[:2]), "as the beginning of 4"),
+        # The same turn comes first, however much of another's conversation is the same.
+        (replace(REQUEST, seed=2), "miss: message 1 of 4 differs"),
     ],
 )
 def test_why_was_this_a_miss(cache: ResponseCache, other: Request, reason: str) -> None:
     cached = CachedPlayer(Counting(), cache, IDENTITY)
     assert "asked so far: nobody" in cache.explain(Question.of_request(cached.identity, REQUEST))
-    ask(cached, replace(REQUEST, messages=(Message("system", "another game"),)), REQUEST)
+    ask(cached, replace(REQUEST, messages=(Message("system", "another game"),), seed=2), REQUEST)
     assert reason in cache.explain(Question.of_request(cached.identity, other))
-    assert 'asked so far: {"plugin":"counting"}' in cache.explain(Question.of_request("{}", other))
+    elsewhere = cache.explain(Question.of_request('{"plugin":"other"}', other))
+    assert elsewhere.endswith('of the nearest, plugin is "other", was "counting"')
+
+
+def test_why_was_it_asked_when_it_is_there_by_now(cache: ResponseCache) -> None:
+    cached = CachedPlayer(Counting(), cache, IDENTITY)
+    questions = [replace(REQUEST, temperature=temperature) for temperature in (0.1, 0.2, 0.3)]
+    for question in questions:
+        ask(cached, question)
+    first, second, third = (
+        cache.explain_asking(Question.of_request(cached.identity, question)) for question in questions
+    )
+    assert "asked so far: nobody" in first
+    assert second == "the same messages were asked, but temperature is 0.2, was 0.1"
+    assert third == "the same messages were asked, but temperature is 0.3, was 0.2"
+
+
+def test_what_is_kept_can_be_told_and_cleared_by_who_was_asked(cache: ResponseCache) -> None:
+    ask(CachedPlayer(Counting(), cache, {"model": "a"}), REQUEST, replace(REQUEST, seed=2))
+    ask(CachedPlayer(Counting(), cache, {"model": "b"}), REQUEST)
+    kept = cache.kept()
+    assert [(one.identity, one.answers) for one in kept] == [('{"model":"a"}', 2), ('{"model":"b"}', 1)]
+    assert kept[0].size > kept[1].size > 100
+    assert cache.clear(['{"model":"a"}']) == 2
+    assert [one.identity for one in cache.kept()] == ['{"model":"b"}']
 
 
 WRITER = """

@@ -103,6 +103,23 @@ def test_an_estimate_says_what_it_does_not_know(tmp_path: Path) -> None:
     assert "no price for m" in str(told) and told.as_json()["cost_usd"] is None
 
 
+def test_a_critic_that_judges_by_its_model_is_in_the_estimate(tmp_path: Path) -> None:
+    changes = """
+    player: {plugin: local}
+    critic: {plugin: openai, model: c, judge: model}
+    variants: {baseline: {}, single: {}, swarm: {members: 3}, parallel: {method: swarm, mode: parallel, members: 2}}
+    """
+    task = load_task(write_task(tmp_path, changes, without=("player", "critic", "variants")))
+    told = estimate(plan([task]), Prices({"c": Price(input=1.0, output=0)}))
+    alone = estimate(plan([task.with_options(variants=["baseline"])]), Prices({}))
+    assert alone.high == 0.0
+    # Three seeds of six steps. Of players: 1 + 1 + 3 + 2 a step; of the critic: two calls a step and one before.
+    assert told.calls == 3 * (6 * (1 + 1 + 3 + 2) + (1 + 1 + 2) * (2 * 6 + 1))
+    assert told.high is not None and told.low is not None and 0 < told.low <= told.high
+    assert told.high == pytest.approx(3 * 4 * (13 * 2500 + (2 * 21 + 1) * 110) / 1e6)
+    assert estimate(plan([task]), Prices({})).unpriced == ("c",)
+
+
 def test_players_on_this_machine_cost_nothing(tmp_path: Path) -> None:
     task = load_task(write_task(tmp_path, "player: {plugin: local}", without=("player",)))
     assert estimate(plan([task]), Prices({})).high == 0.0

@@ -160,7 +160,7 @@ def test_a_model_that_judges_each_step_reads_the_outline_first_and_the_question_
         start = await judge.review()
         proposals = await judge.judge(["south", "north"])
         judge.observe("north", Observation("North of House", score=23), ["up"])
-        return [start, proposals, await judge.review(), critic.usage]
+        return [start, proposals, await judge.review(), judge.usage]
 
     with LoopbackServer(chat_protocol(judging)) as server:
         start, proposals, review, usage = run(server, use, judge="model")

@@ -22,9 +22,13 @@ for needed in ("torch", "transformers", "llguidance"):
 BRIEF = Brief("zork", "reach a score of 40", "Zork I, a text adventure.")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_models.save_smolvlm(tmp_path_factory.mktemp("smolvlm"))
+@pytest.fixture(scope="module", params=["smolvlm", "smolvlm2"])
+def folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    if request.param == "smolvlm2":
+        for needed in ("torchvision", "num2words"):
+            pytest.importorskip(needed, reason=f"the video processor of SmolVLM2 needs {needed}")
+    save = {"smolvlm": tiny_models.save_smolvlm, "smolvlm2": tiny_models.save_smolvlm2}[request.param]
+    return save(tmp_path_factory.mktemp(request.param))
 
 
 def run(folder: Path, use: Callable[[Transformers], Any], **arguments: Any) -> Any:

@@ -100,6 +100,25 @@ def test_choices_score_as_in_a_plain_forward_pass(player: Local) -> None:
     assert np.abs(differences).max() < 0.15, differences
 
 
+def test_judged_whole_a_choice_that_another_goes_on_from_must_end_there(player: Local) -> None:
+    whole = Local(SMALL, context=2048, likelihood="whole")
+    asyncio.run(whole.start())
+    [request] = swarm(OPENING, choices=ACTIONS)[:1]
+    [completion] = ask(whole, request)
+    asyncio.run(whole.close())
+
+    _, directory = weights.prepare(weights.find(SMALL))
+    plain, model = PlainModel(directory), player._model
+    assert model is not None
+    prompt = model.encode_conversation(request.messages)
+    sums = {choice: sum(plain.log_likelihoods(prompt, model.encode(choice))) for choice in ACTIONS}
+    sums["go north"] = sum(plain.log_likelihoods(prompt, [*model.encode("go north"), model.end_of_turn]))
+    assert np.allclose(completion.log_probabilities, [sums[choice] for choice in ACTIONS], atol=0.6)
+
+    with pytest.raises(PluginError, match=r"likelihood is one of mean, whole, got 'sum'"):
+        Local(SMALL, likelihood="sum")
+
+
 def test_what_was_asked_before_changes_nothing(player: Local) -> None:
     questions = [swarm(OPENING, choices=ACTIONS), swarm(OPENED, choices=ACTIONS), swarm(OPENED, max_tokens=6)]
     warm = [ask(player, *requests) for requests in questions]

@@ -50,6 +50,15 @@ def complete(
     return asyncio.run(play())
 
 
+def logged(call: Any, text: str, spelled: list[tuple[str, float]]) -> Answer:
+    """An answer with the log-probabilities of its tokens, if it was asked for them."""
+    answer = chat_answer(text)
+    if call.method == "POST" and call.json.get("logprobs"):
+        told = [{"token": token, "logprob": value, "bytes": list(token.encode())} for token, value in spelled]
+        answer["choices"][0]["logprobs"] = {"content": told}
+    return Answer(content=answer) if call.method == "POST" else chat_protocol(text)(call)
+
+
 def test_what_is_sent_is_what_was_asked() -> None:
     with LoopbackServer(chat_protocol("go north")) as server:
         [completion] = complete(server, FREE, body={"top_p": 0.9})
@@ -62,6 +71,7 @@ def test_what_is_sent_is_what_was_asked() -> None:
         "temperature": 0.7,
         "seed": 1234,
         "max_tokens": 24,
+        "logprobs": True,
         "top_p": 0.9,
     }
 
@@ -71,6 +81,60 @@ def test_a_field_that_is_null_is_left_out_and_max_tokens_can_be_set() -> None:
         complete(server, FREE, body={"seed": None}, max_tokens=4000)
     assert "seed" not in server.posts[0].json
     assert server.posts[0].json["max_tokens"] == 4000
+
+
+def test_the_log_probability_of_what_was_written_is_kept_and_that_of_its_wrapping_is_not() -> None:
+    spelled = [('{"', -0.5), ("action", -0.25), ('": "', -4.0), ("go", -1.0), (" north", -2.0), ('"}', -0.125)]
+    with LoopbackServer(lambda call: logged(call, '{"action": "go north"}', spelled)) as server:
+        assert complete(server, REQUEST)[0].log_probabilities == (-1.5,)
+    with LoopbackServer(
+        lambda call: logged(call, "Go North.", [("Go", -1.0), (" North", -3.0), (".", -9.0)])
+    ) as server:
+        assert complete(server, REQUEST, constraint="none")[0].log_probabilities == (-2.0,)
+        assert complete(server, FREE)[0].log_probabilities == (-13 / 3,)
+        assert complete(server, FREE, body={"logprobs": None})[0].text == "Go North."
+    assert [call.json.get("logprobs") for call in server.posts] == [True, True, None]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        [],
+        {"content": None},
+        {"content": [{"token": "north"}]},
+        {"content": [{"token": "north", "logprob": float("nan")}]},
+        {"content": [{"token": "south", "logprob": -1.0}]},
+    ],
+)
+def test_log_probabilities_that_make_no_sense_are_left_out(told: Any) -> None:
+    answer = chat_answer("north")
+    answer["choices"][0]["logprobs"] = told
+    with LoopbackServer(chat_protocol("north")) as server:
+        server.next(Answer(content=answer))
+        assert complete(server, FREE)[0] == Completion("north", Usage(100, 90, 3), (), "test-model-2026")
+
+
+def test_a_server_that_refuses_log_probabilities_is_asked_without_from_then_on() -> None:
+    def protocol(call: Any) -> Answer:
+        if call.method == "POST" and "logprobs" in call.json:
+            return Answer(400, {"error": {"message": "'logprobs' is not supported with this model"}})
+        return chat_protocol('{"action": "north"}')(call)
+
+    async def play(url: str) -> None:
+        player = OpenAI(base_url=url)
+        player.transport = QUICK
+        await player.start()
+        await player.complete([REQUEST, replace(REQUEST, seed=2)])
+        await player.complete([REQUEST])
+        await player.close()
+
+    with LoopbackServer(protocol) as server:
+        asyncio.run(play(f"{server.url}/v1"))
+    # The two that were asked at once both had to be told.
+    assert sorted(call.json.get("logprobs") is True for call in server.posts) == [False] * 3 + [True] * 2
+    assert "logprobs" not in server.posts[-1].json
+    assert all("response_format" in call.json for call in server.posts)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +147,7 @@ def test_a_field_that_is_null_is_left_out_and_max_tokens_can_be_set() -> None:
 )
 def test_each_server_is_held_to_the_choices_in_its_own_way(owner: str, field: str, sent: object) -> None:
     with LoopbackServer(chat_protocol("open mailbox", owner=owner)) as server:
-        [completion] = complete(server, REQUEST)
+        [completion] = complete(server, REQUEST, scoring="generate")
     assert completion.text == "open mailbox"
     assert server.posts[0].json[field] == sent
 
@@ -102,7 +166,7 @@ def test_a_vocabulary_is_held_by_schema_and_grammar() -> None:
     with LoopbackServer(chat_protocol('{"action": ["take", "lamp"]}')) as server:
         assert complete(server, words)[0].text == "take lamp"
     with LoopbackServer(chat_protocol("take lamp", owner="llamacpp")) as server:
-        assert complete(server, words)[0].text == "take lamp"
+        assert complete(server, words, scoring="generate")[0].text == "take lamp"
     assert server.posts[0].json["grammar"] == 'root ::= word (" " word){0,7}\nword ::= "north" | "take" | "lamp"'
     with LoopbackServer(chat_protocol("take lamp", owner="vllm")) as server:
         complete(server, words)
@@ -302,6 +366,7 @@ def test_openais_key_goes_to_no_other_server(monkeypatch: pytest.MonkeyPatch) ->
         ({"base_url": "http://localhost", "key_env": "PATH"}, "ends in KEY or TOKEN"),
         ({"base_url": "http://localhost", "key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY with the server's key is not set"),
         ({"base_url": "http://localhost", "constraint": "hope"}, "constraint is one of auto"),
+        ({"base_url": "http://localhost", "scoring": "dice"}, "scoring is one of auto, generate, likelihood"),
         ({}, "OPENAI_API_KEY with the server's key is not set"),
     ],
 )

@@ -54,17 +54,19 @@ def ask(player: Transformers, *requests: Request) -> list[Completion]:
 
 
 @torch.inference_mode()
-def plain_likelihoods(player: Transformers, asked: Request) -> list[float]:
-    """The mean log-likelihood of each choice, by one pass over everything for each."""
+def plain_likelihoods(player: Transformers, asked: Request, ending: str = "") -> list[float]:
+    """The mean log-likelihood of each choice, by one pass over everything for each; or that of the whole, where the
+    choice `ending` ends its turn."""
     model = player._model
     assert model is not None
     prompt = model.encode_conversation(asked.messages)
     likelihoods = []
     for choice in asked.choices:
-        tokens = model.encode(choice)
+        tokens = model.encode(choice) + [model.end_of_turn] * (choice == ending)
         logits = model.torch_model(torch.tensor([prompt + tokens])).logits[0].float()
         following = torch.log_softmax(logits, dim=-1)[len(prompt) - 1 : -1]
-        likelihoods.append(float(following[range(len(tokens)), tokens].mean()))
+        each = following[range(len(tokens)), tokens]
+        likelihoods.append(float(each.sum() if ending else each.mean()))
     return likelihoods
 
 
@@ -87,6 +89,16 @@ def test_a_choice_is_the_likeliest_by_mean_log_likelihood(player: Transformers) 
     [completion] = ask(player, request())
     assert completion.log_probabilities == pytest.approx(plain_likelihoods(player, request()), abs=1e-4)
     assert completion.text == CHOICES[max(range(5), key=completion.log_probabilities.__getitem__)]
+
+
+def test_judged_whole_a_choice_that_another_goes_on_from_must_end_there(folder: Path) -> None:
+    player = Transformers(model=str(folder), device="cpu", dtype="float32", batch=2, likelihood="whole")
+    asyncio.run(player.start())
+    asked = request(choices=("go north", "look", "go north east"))
+    [completion] = ask(player, asked)
+    assert completion.log_probabilities == pytest.approx(plain_likelihoods(player, asked, "go north"), abs=1e-4)
+    with pytest.raises(PluginError, match=r"likelihood is one of mean, whole, got 'sum'"):
+        Transformers(likelihood="sum")
 
 
 def test_a_swarm_shares_a_prompt_over_steps_and_each_member_gets_what_is_its_own(player: Transformers) -> None:
