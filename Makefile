@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: zork test check performance clean
+.PHONY: zork test check extras performance clean
 
 # Set up, and play the main task: real Zork, a real local model, a critic that reads a real video.
 zork: $(VENV)/.default
@@ -18,6 +18,10 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Whether all extras can stand in one environment, where Procgen keeps numpy below 2. Installs nothing.
+extras: $(VENV)/.test
+	$(BIN)/python -m pip install --dry-run --quiet '.[all,test]'
 
 # Speed and memory, printed as ratios to the ideal. Brings torch and the official SDK, to be measured beside.
 performance: $(VENV)/.performance
