@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.browser import CHROMIUM, Browser
 
 pytest_plugins = ["pytester"]
 
@@ -33,6 +36,15 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cache = tmp_path / "cache"
     monkeypatch.setenv("LOOKALIKE_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium, shared by the tests of a module."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with Browser() as browser:
+        yield browser
 
 
 def write_task(folder: Path, changes: str = "", *, without: tuple[str, ...] = (), name: str = "corridor.yaml") -> Path:

@@ -17,6 +17,7 @@ from lookalike_bench.cli.options import add_plugin_options, plugins_of
 from lookalike_bench.errors import EpisodeError, UsageError
 
 if TYPE_CHECKING:
+    from lookalike_bench.plugins.manager import PluginManager
     from lookalike_bench.recording.recording import Recording
     from lookalike_bench.tasks.task import Task
 
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             _play(recording, task, arguments)
     finally:
         environment.close()
-    return _tell(recording, task, arguments)
+    return _tell(recording, task, arguments, plugins)
 
 
 def _play(recording: Recording, task: Task, arguments: argparse.Namespace) -> None:
@@ -84,7 +85,7 @@ def _play(recording: Recording, task: Task, arguments: argparse.Namespace) -> No
         server.play()
 
 
-def _tell(recording: Recording, task: Task, arguments: argparse.Namespace) -> int:
+def _tell(recording: Recording, task: Task, arguments: argparse.Namespace, plugins: PluginManager) -> int:
     """Save, check that what was written replays exactly, and tell how it is used."""
     if not recording.files:
         print("Nothing was played, so nothing was written.", file=sys.stderr)
@@ -93,7 +94,7 @@ def _tell(recording: Recording, task: Task, arguments: argparse.Namespace) -> in
     from lookalike_bench.videos.demonstrations import check_demonstration, render_demonstration
 
     # A new environment: what is checked is what anyone can play again.
-    environment, _ = open_for_play(plugins_of(arguments), recording.spec)
+    environment, _ = open_for_play(plugins, recording.spec)
     try:
         for path, demonstration in recording.files.items():
             size = path.stat().st_size / 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from lookalike_bench.publish.submissions import load_submissions
 from lookalike_bench.records.bundles import pack
 from lookalike_bench.tasks.suite import load_folder
 
-from tests.browser import CHROMIUM, Browser
+from tests.browser import Browser
 from tests.lookalike_bench.records_fixture import make_run, make_suite_run
 
 ROOT = Path(__file__).parents[3]
@@ -35,14 +34,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = ["leaderboard", "build", "--folder", str(folder / "leaderboards"), "--tasks", str(folder / "tasks")]
     assert main(build) == 0
     return folder / "leaderboards"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with Browser() as browser:
-        yield browser
 
 
 def test_a_row_for_each_variant_the_best_first_and_controls_last(folder: Path) -> None:

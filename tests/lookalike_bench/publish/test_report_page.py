@@ -6,7 +6,6 @@ import html
 import json
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,14 +23,6 @@ HOSTILE = (
     "</script><script>window.harmed = 1; alert(1)</script><img src=x onerror='window.harmed = 2'>"
     '<a href="javascript:alert(3)">{{ 7 * 7 }}</a> <!-- \x1b[31mred\x07 \u202egnp.exe\u202c \u200f&lt;b&gt; \u2028'
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with Browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

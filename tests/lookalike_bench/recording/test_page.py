@@ -75,14 +75,6 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
         recorder.process.communicate()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine")
-    with Browser() as browser:
-        yield browser
-
-
 def steps(page: Page) -> int:
     return int(page.run("document.getElementById('steps').textContent"))
 
