@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from lookalike_bench.errors import EnvironmentFailure
+from lookalike_plugins.environments.procgen import open_machine
 
 from tests.browser import CHROMIUM, Browser
 
@@ -45,6 +47,15 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium on this machine")
     with Browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def procgen() -> None:
+    """Skips where neither of the packages that have Procgen can be loaded."""
+    try:
+        open_machine("maze", "easy", 0).close()
+    except EnvironmentFailure as missing:
+        pytest.skip(str(missing))
 
 
 def write_task(folder: Path, changes: str = "", *, without: tuple[str, ...] = (), name: str = "corridor.yaml") -> Path:

@@ -266,8 +266,8 @@ def test_odd_requests_are_refused_in_one_line(recorder: Recorder, path: str, bod
 # --- a real game --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("procgen")
 def test_a_real_procgen_level(browser: Browser, tmp_path: Path) -> None:
-    pytest.importorskip("procgen", reason="procgen-mirror is not installed here", exc_type=ImportError)
     task = write_task(
         tmp_path, "environment: {plugin: procgen, game: maze, hold: 4}\nseeds: 0-1", without=("environment", "seeds")
     )

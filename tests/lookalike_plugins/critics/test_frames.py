@@ -234,9 +234,9 @@ def test_the_shift_of_the_world_is_measured(shift: tuple[int, int]) -> None:
     assert camera_shift(before, after) == shift
 
 
+@pytest.mark.usefixtures("procgen")
 @pytest.mark.parametrize(("game", "levels", "at_least"), [("maze", range(100, 106), 5), ("jumper", (1, 2, 7, 8), 3)])
 def test_plays_procgen_from_pixels(game: str, levels: range, at_least: int, tmp_path: Path) -> None:
-    pytest.importorskip("procgen", reason="procgen-mirror is not installed here", exc_type=ImportError)
     from lookalike_plugins.environments.procgen import Procgen
 
     videos = []
@@ -244,7 +244,7 @@ def test_plays_procgen_from_pixels(game: str, levels: range, at_least: int, tmp_
         demonstration = read_demonstration(path)
         environment = Procgen(**demonstration.environment.arguments)
         video = tmp_path / f"{path.stem}.mp4"
-        write_pictures(environment.film(demonstration.seed, demonstration.actions), video, 15)
+        write_pictures(environment.film(demonstration.seed, demonstration.played), video, 15)
         videos.append(Video(video, path.stem, "searched"))
     critic = Frames(frames_per_action=int(environment.hold))
     learned = asyncio.run(critic.watch(videos, BRIEF))

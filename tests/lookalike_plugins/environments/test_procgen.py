@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lookalike_bench.errors import PluginError, VideoError
 from lookalike_bench.videos.demonstrations import check_demonstration, read_demonstration
-from lookalike_plugins.environments.procgen import Procgen
+from lookalike_plugins.environments.procgen import GymnasiumMachine, Machine, Procgen
 from lookalike_plugins.environments.procgen_games import GAMES
 from lookalike_plugins.environments.search import find_solution
 
@@ -36,12 +37,7 @@ def test_every_game_has_distinct_buttons_and_a_range() -> None:
         assert game.easy[0] < game.easy[1] and game.hard[0] < game.hard[1]
 
 
-@pytest.fixture(scope="module")
-def library() -> None:
-    pytest.importorskip("procgen", reason="procgen-mirror is not installed here", exc_type=ImportError)
-
-
-@pytest.mark.usefixtures("library")
+@pytest.mark.usefixtures("procgen")
 class TestPlay:
     @pytest.mark.parametrize("game", sorted(GAMES))
     def test_a_restored_game_goes_on_exactly(self, game: str) -> None:
@@ -111,6 +107,24 @@ class TestPlay:
         assert demonstration.origin == "searched"
         environment = Procgen(**demonstration.environment.arguments)
         assert check_demonstration(demonstration, environment).level_complete
+
+    def test_a_digest_is_of_the_state_and_not_of_its_picture(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """procgen-gym draws a few pixels of coinrun differently than procgen-mirror."""
+
+        def play() -> list[str]:
+            environment = Procgen("coinrun", hold=4)
+            environment.reset(0)
+            digests = [environment.digest()]
+            for _ in range(3):
+                environment.step("right")
+                digests.append(environment.digest())
+            return digests
+
+        digests = play()
+        for package in (Machine, GymnasiumMachine):
+            monkeypatch.setattr(package, "frame", lambda machine: np.zeros((64, 64, 3), np.uint8))
+        assert play() == digests
+        assert len(set(digests)) == 4
 
     def test_a_replay_that_diverges_names_the_step(self) -> None:
         demonstration = read_demonstration(DEMONSTRATIONS / "maze-1.json")

@@ -87,8 +87,8 @@ def test_an_episode_of_another_game_is_an_error_and_no_score(tmp_path: Path) -> 
     Frames(same_game=False).judge(learned).observe(None, other, ["left", "right"])
 
 
+@pytest.mark.usefixtures("procgen")
 def test_procgen_games_are_told_apart(tmp_path: Path) -> None:
-    pytest.importorskip("procgen", reason="procgen-mirror is not installed here", exc_type=ImportError)
     from lookalike_plugins.environments.procgen import Procgen
 
     learned, first = {}, {}
