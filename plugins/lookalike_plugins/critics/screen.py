@@ -170,7 +170,7 @@ def _row(ink: NDArray[np.uint8]) -> Row:
     """A row from its ink, 0 for paper to 255 for the strongest ink."""
     height = len(ink)
     if float(np.median(ink)) > 110:
-        return Row(whole=255 - ink, image=None, bar=True)
+        return Row(whole=~ink, image=None, bar=True)
     strong = ink > 255 * INK
     # A cursor is a block: a run of columns full of ink and broader than any stroke of a letter.
     full = np.concatenate([[False], strong.mean(axis=0) > 0.7, [False]])
@@ -182,6 +182,6 @@ def _row(ink: NDArray[np.uint8]) -> Row:
     strong = ink > 255 * INK
     columns = np.flatnonzero(strong.any(axis=0))
     if len(columns) == 0 or strong.sum() < 3:
-        return Row(whole=255 - ink, image=None)
+        return Row(whole=~ink, image=None)
     left, right = max(0, int(columns[0]) - height // 3), int(columns[-1]) + 1 + height // 3
-    return Row(whole=255 - ink, image=255 - ink[:, left:right], left=int(columns[0]))
+    return Row(whole=~ink, image=~ink[:, left:right], left=int(columns[0]))

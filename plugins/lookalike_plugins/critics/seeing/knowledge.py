@@ -74,7 +74,8 @@ def resized(image: Frame, side: int) -> Frame:
     height, width = image.shape[:2]
     rows = ((np.arange(side) + 0.5) * height / side).astype(int)
     columns = ((np.arange(side) + 0.5) * width / side).astype(int)
-    return image[np.ix_(rows, columns)]
+    square: Frame = image[np.ix_(rows, columns)]
+    return square
 
 
 PARTS: dict[str, type] = {

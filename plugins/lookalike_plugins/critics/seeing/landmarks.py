@@ -184,5 +184,6 @@ def _nearest(patches: NDArray[np.float32], frame: Frame) -> NDArray[np.float32]:
 
 
 def _places(frame: Frame, step: int) -> NDArray[np.float32]:
-    windows = np.lib.stride_tricks.sliding_window_view(frame, (SIDE, SIDE), axis=(0, 1))[::step, ::step]
-    return windows.reshape(-1, 3 * SIDE * SIDE).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(frame, (SIDE, SIDE, 3))[::step, ::step]
+    places: NDArray[np.float32] = np.moveaxis(windows, -1, -3).reshape(-1, 3 * SIDE * SIDE).astype(np.float32)
+    return places
