@@ -120,22 +120,28 @@ class Lane(Environment):
 
 
 class Believer(Player):
-    """Does what is recommended; alone it dithers. Waits a moment, as a server would."""
+    """Does what is recommended; alone it dithers. Waits a moment, as a server would. `together`: answers only when
+    so many calls wait for it at once."""
 
     concurrency = 8
 
-    def __init__(self, wait: float = 0.0, fail_at: int = -1, broken: bool = False) -> None:
-        self.wait, self.fail_at, self.broken, self.calls = wait, fail_at, broken, 0
+    def __init__(self, wait: float = 0.0, fail_at: int = -1, broken: bool = False, together: int = 1) -> None:
+        self.wait, self.fail_at, self.broken, self.together, self.calls = wait, fail_at, broken, together, 0
 
     async def start(self) -> None:
         if self.broken:
             raise PlayerFailure("the server refused: no such model")
+        self.all_here = asyncio.Barrier(self.together)
 
     async def complete(self, requests: Sequence[Request]) -> list[Completion]:
         self.calls += 1
         if self.calls == self.fail_at:
             raise PlayerFailure("the server answered 500")
         await asyncio.sleep(self.wait)
+        try:
+            await asyncio.wait_for(self.all_here.wait(), 60)
+        except (TimeoutError, asyncio.BrokenBarrierError):
+            raise PlayerFailure(f"fewer than {self.together} calls at once") from None
         log = os.environ.get("FAKE_PLAYER_LOG")
         if log:
             with open(log, "a") as file:
