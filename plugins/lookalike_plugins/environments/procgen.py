@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from lookalike_bench.errors import EnvironmentFailure, PluginError
@@ -253,16 +254,16 @@ def open_machine(game: str, mode: str, level: int, large: bool = False) -> Machi
     # gym, which procgen-mirror imports, advertises its successor on stderr at import.
     with contextlib.redirect_stderr(io.StringIO()):
         try:
+            if find_spec("procgen") is None and find_spec("procgen_gym") is not None:
+                from procgen_gym import ProcgenVecEnv
+
+                return GymnasiumMachine(ProcgenVecEnv(num_envs=1, **settings))
             from procgen import ProcgenGym3Env
 
             return Machine(ProcgenGym3Env(num=1, **settings))
-        except ImportError as missing:
-            try:
-                from procgen_gym import ProcgenVecEnv
-            except ImportError:
-                raise EnvironmentFailure(
-                    f"procgen: the games cannot be loaded ({missing}). They come with the extra `procgen`: "
-                    "procgen-mirror on Python 3.11 and 3.12, procgen-gym on later ones; "
-                    "slim images also need libgl1 and libglib2.0-0"
-                ) from None
-    return GymnasiumMachine(ProcgenVecEnv(num_envs=1, **settings))
+        except (ImportError, OSError) as missing:  # a package, or a library of the system
+            raise EnvironmentFailure(
+                f"procgen: the games cannot be loaded ({missing}). They come with the extra `procgen`: "
+                "procgen-mirror on Python 3.11 and 3.12, procgen-gym on later ones; "
+                "slim images also need libgl1 and libglib2.0-0"
+            ) from None

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
-from lookalike_bench.errors import PluginError, VideoError
+from lookalike_bench.errors import EnvironmentFailure, PluginError, VideoError
 from lookalike_bench.videos.demonstrations import check_demonstration, read_demonstration
 from lookalike_plugins.environments.procgen import GymnasiumMachine, Machine, Procgen
 from lookalike_plugins.environments.procgen_games import GAMES
@@ -35,6 +38,18 @@ def test_every_game_has_distinct_buttons_and_a_range() -> None:
         assert len(set(game.actions.values())) == len(game.actions)
         assert all(0 <= button <= 14 for button in game.actions.values())
         assert game.easy[0] < game.easy[1] and game.hard[0] < game.hard[1]
+
+
+def test_a_missing_system_library_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_gl(**settings: object) -> None:
+        raise OSError("libGL.so.1: cannot open shared object file")
+
+    package = ModuleType("procgen")
+    package.__spec__ = ModuleSpec("procgen", None)
+    package.ProcgenGym3Env = without_gl  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "procgen", package)
+    with pytest.raises(EnvironmentFailure, match=r"libGL\.so\.1: cannot open .* slim images also need libgl1"):
+        Procgen("maze").reset(0)
 
 
 @pytest.mark.usefixtures("procgen")
