@@ -13,8 +13,8 @@ from lookalike_bench.plugins import hookimpl
 from lookalike_bench.plugins.critic import Critic, Judge
 from lookalike_bench.plugins.environment import Environment, Walkthrough
 from lookalike_bench.plugins.player import Player
-from lookalike_bench.reward_models.model import RewardModel
-from lookalike_bench.types import Completion, EnvironmentInfo, Judgement, Observation, Request, Usage
+from lookalike_bench.reward_models.model import OutlineStep, RewardModel
+from lookalike_bench.types import Completion, Description, EnvironmentInfo, Judgement, Observation, Request, Usage
 
 
 class Corridor(Environment):
@@ -184,6 +184,20 @@ class EastJudge(Judge):
         return Judgement(reward, "", ("west", "east"), "east")
 
 
+class Onlooker(Critic):
+    """Sees where the dot of a lane is, and says so in its own way. It judges nothing itself."""
+
+    def __init__(self, says: str = "A dot at") -> None:
+        self.says = says
+
+    async def watch(self, videos: Sequence[object], brief: object) -> RewardModel:
+        steps = [OutlineStep(cue=f"{self.says} {place}.", action="right") for place in range(10, 60, 4)]
+        return RewardModel(outline=steps, provenance={"critic": "onlooker"})
+
+    async def describe(self, frame: Any) -> Description:
+        return Description(f"{self.says} {int(frame[32, :, 0].argmax()) + 4}.", Usage(10, 0, 5))
+
+
 @hookimpl
 def lookalike_environments() -> dict[str, type[Environment]]:
     return {"corridor": Corridor, "lane": Lane}
@@ -196,4 +210,4 @@ def lookalike_players() -> dict[str, type[Player]]:
 
 @hookimpl
 def lookalike_critics() -> dict[str, type[Critic]]:
-    return {"east": EastCritic}
+    return {"east": EastCritic, "onlooker": Onlooker}

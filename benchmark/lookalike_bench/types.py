@@ -1,6 +1,6 @@
 """The values that pass between environments, players, critics and episodes.
 
-Plain frozen data without behaviour, so that every floor of the house may import them:
+Plain frozen data that does nothing, so that every floor of the house may import them:
 
     observation = environment.reset(seed=0)             # Observation
     request = Request(messages=(Message("system", ...), Message("user", observation.text)), ...)
@@ -34,6 +34,7 @@ class Observation:
 
     `score` is cumulative and in the environment's own units. As in Gymnasium, `terminated` means that the
     environment reached an end of its own (victory, death, level over); `truncated` that its clock ran out.
+    `description` is what the critic saw in the frame, in words: no environment fills it in.
     """
 
     text: str
@@ -44,6 +45,12 @@ class Observation:
     level_complete: bool = False
     milestones: tuple[str, ...] = ()
     frame: Frame | None = field(default=None, compare=False, repr=False)
+    description: str = field(default="", compare=False)
+
+    @property
+    def words(self) -> str:
+        """All that can be read of it: the environment's text, and the description."""
+        return "\n\n".join(part for part in (self.text.strip(), self.description.strip()) if part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,14 @@ class Completion:
     usage: Usage = Usage()
     log_probabilities: tuple[float, ...] = ()
     model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A picture in words, and what it took to find them."""
+
+    text: str = ""
+    usage: Usage = Usage()
 
 
 @dataclass(frozen=True, slots=True)

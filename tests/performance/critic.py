@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.tasks.task import load_task
-from lookalike_bench.types import Brief
+from lookalike_bench.types import Brief, Observation
 from lookalike_bench.videos.demonstrations import Demonstration, read_demonstration, render_demonstration
 from lookalike_plugins.critics.frames import Frames, FramesJudge
 from lookalike_plugins.environments.procgen import Procgen
@@ -105,9 +105,7 @@ def _along(
     thought, true = [], []
     for number, action in enumerate(solution.played):
         started = time.perf_counter()
-        judge.observe(done, observation, actions)
-        judge.describe()
-        asyncio.run(_decide(judge, actions))
+        asyncio.run(_decide(judge, done, observation, actions))
         measured.seconds.append(time.perf_counter() - started)
         measured.agrees.append(judge.recommended == action)
         for name, judgement in zip(actions, asyncio.run(judge.judge(actions)), strict=True):
@@ -120,7 +118,10 @@ def _along(
         measured.remaining.append(float(spearmanr(thought, true).statistic))
 
 
-async def _decide(judge: FramesJudge, actions: list[str]) -> None:
+async def _decide(judge: FramesJudge, done: str | None, observation: Observation, actions: list[str]) -> None:
+    assert observation.frame is not None
+    await judge.describe(observation.frame)
+    judge.observe(done, observation, actions)
     await judge.review()
     await judge.judge((actions * 5)[:5])
 

@@ -31,7 +31,8 @@ from lookalike_bench.types import EnvironmentInfo, Observation
 T = TypeVar("T")
 
 _LENGTH = struct.Struct("<I")
-_OBSERVED = [field.name for field in fields(Observation) if field.name != "frame"]
+# A frame goes as bytes, and a description is not for an environment to give.
+_OBSERVED = [field.name for field in fields(Observation) if field.name not in ("frame", "description")]
 _FLAGS = ("terminated", "truncated", "victory", "level_complete")
 
 

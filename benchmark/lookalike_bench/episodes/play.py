@@ -93,6 +93,7 @@ async def play_episode(
             judge=cast.make_judge() if cast.make_judge else None,
             copy=copy,
             write=write,
+            header=interrupted.header if interrupted else None,
             recorded=[step for step in interrupted.steps if step.copy_index == copy] if interrupted else (),
         )
         for copy, environment in enumerate(cast.environments)

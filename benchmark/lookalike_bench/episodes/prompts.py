@@ -57,7 +57,7 @@ def verdict(review: Judgement | None, reveal: Reveal) -> str:
 
 def turn(observation: Observation, *additions: str) -> str:
     """One user message: what is seen, then whatever the method adds."""
-    return "\n\n".join(part for part in (observation.text.strip(), *additions) if part)
+    return "\n\n".join(part for part in (observation.words, *additions) if part)
 
 
 def tail(listed: Sequence[str], recommended: str | None, role: str) -> str:

@@ -6,8 +6,8 @@
         await stage.play(proposals, played=0)
 
 An interrupted episode is resumed here, and the methods do not notice: as long as there are recorded steps,
-proposals and judgements come from the record, the environment really plays the recorded actions, and its state
-must come out the same.
+proposals, descriptions and judgements come from the record, the environment really plays the recorded actions,
+and its state must come out the same.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from lookalike_bench.errors import CriticFailure, EnvironmentFailure
 from lookalike_bench.plugins.critic import Judge
 from lookalike_bench.plugins.player import Player
 from lookalike_bench.records.schema import (
+    EpisodeHeader,
     JudgementRecord,
     ObservationRecord,
     ProposalRecord,
@@ -84,8 +85,10 @@ class Stage:
         judge: Judge | None = None,
         copy: int = 0,
         write: Callable[[StepRecord], None],
+        header: EpisodeHeader | None = None,
         recorded: Sequence[StepRecord] = (),
     ) -> None:
+        """`header` and `recorded` are what an interrupted play left."""
         self.environment = environment
         self.seed = seed
         self.goal = goal
@@ -100,6 +103,8 @@ class Stage:
             prompts.system_prompt(environment.info, str(goal), max_steps, reveal), history
         )
         self._write = write
+        # What the first look took is on record with the first step; without one, it is taken again.
+        self._begun = header if recorded else None
         self._recorded = deque(recorded)
         self._clock = time.perf_counter()
         self._asked: dict[int, tuple[Request, str]] = {}
@@ -121,15 +126,8 @@ class Stage:
 
     async def begin(self) -> None:
         """Reset the environment, let the judge look, and open the conversation."""
-        self.situation = await self.environment.begin(self.seed)
-        if self.judge is not None:
-            self.judge.observe(None, self.observation, self.situation.actions)
-            self.review = await self.judge.review()
-        if self._recorded and self.judge is not None:
-            # Its first look is on record with the first step already.
-            self.judge.usage = Usage()
-        self.success = reached(self.goal, self.observation)
-        self.conversation.add("user", prompts.turn(self.observation, self._described()))
+        await self._look(None, await self.environment.begin(self.seed), self._begun)
+        self.conversation.add("user", prompts.turn(self.observation))
 
     def request(self, ask: Ask, decode: Decode) -> tuple[Request, str]:
         """The request that asks one member for its next action, and its tail.
@@ -171,12 +169,8 @@ class Stage:
         recorded = self._recorded.popleft() if self._recorded else None
         choices = next((request.choices for request, _ in asked.values()), ())
         change = self.conversation.change() if asked or recorded else None
-        self.situation = await self.environment.advance(action)
         self.steps += 1
-        self.success = self.success or reached(self.goal, self.observation)
-        if self.judge is not None:
-            self.judge.observe(action, self.observation, self.situation.actions)
-            self.review = from_record(recorded.review) if recorded else await self.judge.review()
+        await self._look(action, await self.environment.advance(action), recorded)
         if recorded is None:
             self._write(
                 StepRecord(
@@ -202,12 +196,24 @@ class Stage:
         self._clock = time.perf_counter()
         self.conversation.add("assistant", action)
         verdict = prompts.verdict(self.review, self.reveal)
-        self.conversation.add("user", prompts.turn(self.observation, self._described(), memory, verdict))
+        self.conversation.add("user", prompts.turn(self.observation, memory, verdict))
         self.conversation.cut()
 
-    def _described(self) -> str:
-        """What the critic sees, for a player that cannot."""
-        return self.judge.describe() if self.judge is not None else ""
+    async def _look(
+        self, action: str | None, situation: Situation, recorded: EpisodeHeader | StepRecord | None
+    ) -> None:
+        """Take in what the environment shows. The critic puts the picture into words and reviews the step, unless
+        that is on record."""
+        observation = situation.observation
+        if self.judge is not None:
+            if recorded is not None and recorded.observation is not None:
+                observation = replace(observation, description=recorded.observation.description)
+            elif observation.frame is not None:
+                observation = replace(observation, description=await self.judge.describe(observation.frame))
+            self.judge.observe(action, observation, situation.actions)
+            self.review = from_record(recorded.review) if recorded else await self.judge.review()
+        self.situation = replace(situation, observation=observation)
+        self.success = self.success or reached(self.goal, observation)
 
     def _judging(self) -> UsageRecord | None:
         """What judging took since the last record; None where no model was asked."""
@@ -267,6 +273,7 @@ def observation_record(observation: Observation) -> ObservationRecord:
         victory=observation.victory,
         level_complete=observation.level_complete,
         milestones=list(observation.milestones),
+        description=observation.description,
     )
 
 

@@ -22,7 +22,8 @@ by all variants of a run. A judge then follows one episode with that reward mode
         async def review(self):
             return Judgement(1.0 if self.went_north else -1.0, possible=("north", "south"), recommended="north")
 
-A critic that writes an outline need not bring a judge: the default one follows any outline of a text game.
+A critic that writes an outline need not bring a judge: the default one follows any outline by what can be read. Where
+the environment shows pictures, that is what the critic's `describe` makes of them: its eyes are the player's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lookalike_bench.types import Brief, Judgement, Observation, Usage
+from lookalike_bench.types import Brief, Description, Judgement, Observation, Usage
 
 if TYPE_CHECKING:
     from lookalike_bench.reward_models.model import RewardModel
@@ -44,19 +45,19 @@ class Judge(ABC):
     """Follows one episode and rewards or punishes its steps."""
 
     usage: Usage = Usage()
-    """Tokens that judging took since the last step was recorded: a judge that asks a model adds to it, and whoever
-    records the step sets it back to nothing."""
+    """Tokens that judging and describing took since the last step was recorded: a judge that asks a model adds to it,
+    and whoever records the step sets it back to nothing."""
+
+    async def describe(self, frame: Frame) -> str:
+        """What a picture shows, in words, for a player that cannot see. Asked of every picture just before what it
+        belongs to is observed, and kept in the record: a resumed episode is not described again."""
+        return ""
 
     @abstractmethod
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
         """Take note of what happened: once after the reset, with no action, then after each action played.
-        `actions` is what the environment lists as possible now. Cheap, and never a model call: a resumed
-        episode is observed again."""
-
-    def describe(self) -> str:
-        """What is seen now, in words, for a player that cannot see; empty where the environment's own text is
-        enough. It joins the conversation, and so the record."""
-        return ""
+        `observation` has its description already; `actions` is what the environment lists as possible now. Cheap,
+        and never a model call: a resumed episode is observed again."""
 
     @abstractmethod
     async def judge(self, proposals: Sequence[str]) -> list[Judgement]:
@@ -88,7 +89,7 @@ class Critic(ABC):
         """A judge for one episode."""
         from lookalike_bench.reward_models.judge import OutlineJudge
 
-        return OutlineJudge(reward_model)
+        return OutlineJudge(reward_model, self.describe)
 
     def sheet(self, reward_model: RewardModel, videos: Sequence[Video]) -> Sheet | None:
         """What was learned as pictures, for a person to look at: by default the frame of each step of the outline.
@@ -97,9 +98,10 @@ class Critic(ABC):
 
         return outline_sheet(reward_model, videos)
 
-    async def describe(self, frame: Frame) -> str:
-        """Put a picture into words for a player that cannot see. Raise NotImplementedError if it cannot."""
-        raise NotImplementedError(f"{type(self).__name__} does not describe pictures")
+    async def describe(self, frame: Frame) -> Description:
+        """Put a picture into words for a player that cannot see; the default judge does so at every step. Nothing
+        for a critic without eyes."""
+        return Description()
 
     async def close(self) -> None:
         """Free what the critic holds."""

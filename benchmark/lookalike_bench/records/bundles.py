@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
@@ -130,7 +130,7 @@ def _write_all(run: Run, submission: Submission, write: Callable[[BundleLine], N
                     write(RewardModelLine(key=key, reward_model=RewardModel.load(run.reward_model_path(key))))
                     keys.add(key)
                 header = EpisodeHeader.model_validate(_without_paths(episode.header.model_dump(mode="json")))
-                write(header.model_copy(update={"review": None}) if submission.include == "actions" else header)
+                write(_unjudged(header) if submission.include == "actions" else header)
                 for step in episode.steps:
                     write(_reduced(step, submission.include))
                 write(EpisodeEnd.model_validate(_without_paths(episode.end.model_dump(mode="json"))))
@@ -144,9 +144,19 @@ def _reduced(step: StepRecord, include: Include) -> StepRecord:
     change: dict[str, Any] = {"conversation": None}
     if include == "actions":
         left_out["judgement"] = None
-        change |= {"review": None, "choices": []}
+        step = _unjudged(step)
+        change["choices"] = []
     proposals = [proposal.model_copy(update=left_out) for proposal in step.proposals]
     return step.model_copy(update={**change, "proposals": proposals})
+
+
+Judged = TypeVar("Judged", EpisodeHeader, StepRecord)
+
+
+def _unjudged(line: Judged) -> Judged:
+    """The line without what the critic saw and said."""
+    observation = line.observation and line.observation.model_copy(update={"description": ""})
+    return line.model_copy(update={"review": None, "observation": observation})
 
 
 @contextmanager

@@ -42,7 +42,8 @@ class JudgementRecord(Line):
 
 
 class ObservationRecord(Line):
-    """What the environment showed, but for its picture, which a replay renders again."""
+    """What the environment showed, but for its picture, which a replay renders again. `description` is what the critic
+    saw in the picture, which is no part of what a replay must reach."""
 
     text: str
     score: float = 0.0
@@ -51,6 +52,7 @@ class ObservationRecord(Line):
     victory: bool = False
     level_complete: bool = False
     milestones: list[str] = []
+    description: str = ""
 
 
 class MessageRecord(Line):

@@ -1,4 +1,4 @@
-"""The default judge of a text game: follows the play along an outline and tells the player how it is doing.
+"""The default judge: follows the play along an outline and tells the player how it is doing.
 
     judge = OutlineJudge(reward_model)
     judge.observe(None, observation, actions)            # after the reset
@@ -8,13 +8,15 @@
 
 It keeps the place where the play stands, the steps of the outline that are done, and a map of the ways that the
 outline and the play have shown; the guide plans the way to what is missing; and an action is worth what it does
-for that. It is told the text that the player sees and the actions that the environment lists: never the score.
+for that. It is told what the player reads (of a picture, what the critic's eyes make of it) and the actions that the
+environment lists: never the score.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from lookalike_bench.plugins.critic import Judge
 from lookalike_bench.reward_models.actions import action_key, is_direction, is_harmless, undone_by
@@ -22,29 +24,42 @@ from lookalike_bench.reward_models.guide import Guide
 from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.reward_models.outline import Outline
 from lookalike_bench.reward_models.progress import Move
-from lookalike_bench.types import Judgement, Observation
+from lookalike_bench.types import Description, Judgement, Observation
+
+if TYPE_CHECKING:
+    from lookalike_bench.types import Frame
+
+    Eyes = Callable[[Frame], Awaitable[Description]]
 
 POSSIBLE = 4
 """How many possible actions a review names."""
 
 
 class OutlineJudge(Judge):
-    """Judges one episode by an outline."""
+    """Judges one episode by an outline. `eyes` put a picture into words, as a critic's `describe` does."""
 
-    def __init__(self, reward_model: RewardModel) -> None:
+    def __init__(self, reward_model: RewardModel, eyes: Eyes | None = None) -> None:
+        self._eyes = eyes
         self._guide = Guide(Outline(reward_model.outline, reward_model.vocabulary))
         self._played = 0
         self._review = (0.0, "the episode begins")
 
+    async def describe(self, frame: Frame) -> str:
+        if self._eyes is None:
+            return ""
+        description = await self._eyes(frame)
+        self.usage += description.usage
+        return description.text
+
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
         guide = self._guide
         if action is None:
-            guide.begin(observation.text)
+            guide.begin(observation.words)
             guide.plan(actions)
             return
         self._played += 1
         (recommended, _), wanted, distance = guide.next, guide.target, guide.distance(guide.here)
-        move = guide.note(action, observation.text)
+        move = guide.note(action, observation.words)
         guide.plan(actions)
         exhausted = recommended is None
         self._review = (0.0, "beyond what the video shows") if exhausted else self._outcome(move, distance, wanted)

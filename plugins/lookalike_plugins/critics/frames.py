@@ -26,7 +26,7 @@ from lookalike_plugins.critics.seeing.knowledge import Knowledge, learn, read_fi
 from lookalike_plugins.critics.seeing.motion import action_towards, direction
 from lookalike_plugins.critics.seeing.sheet import draw_sheet
 from lookalike_plugins.critics.seeing.walking import Walker
-from lookalike_plugins.critics.seeing.words import describe
+from lookalike_plugins.critics.seeing.words import describe as in_words
 
 if TYPE_CHECKING:
     from lookalike_bench.reward_models.sheet import Sheet
@@ -54,7 +54,6 @@ class Frames(Critic):
         self.frames_per_action = frames_per_action
         self.features = features
         self.same_game = same_game
-        self._known: Knowledge | None = None
 
     @property
     def identity(self) -> dict[str, object]:
@@ -64,7 +63,6 @@ class Frames(Critic):
     async def watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
         films = [read_film(video) for video in videos]
         known = learn(films, self.frames_per_action, self.features)
-        self._known = known
         return RewardModel(
             provenance={"critic": "frames", "origins": sorted({video.origin for video in videos}), "task": brief.task},
             quality={"frames": float(sum(len(film.frames) for film in films)), "familiar": known.demonstrated.familiar},
@@ -74,16 +72,10 @@ class Frames(Critic):
         )
 
     def judge(self, reward_model: RewardModel) -> FramesJudge:
-        known = self._known = Knowledge.of(reward_model)
-        return FramesJudge(known, self.same_game)
+        return FramesJudge(Knowledge.of(reward_model), self.same_game)
 
     def sheet(self, reward_model: RewardModel, videos: Sequence[Video]) -> Sheet:
         return draw_sheet(Knowledge.of(reward_model), [read_film(video) for video in videos])
-
-    async def describe(self, frame: Frame) -> str:
-        if self._known is None:
-            raise CriticFailure("frames: nothing was watched yet, so nothing can be described")
-        return describe(self._known, small(frame))
 
 
 class FramesJudge(Judge):
@@ -103,6 +95,10 @@ class FramesJudge(Judge):
         self._earlier: Frame | None = None
         self._frame: Frame | None = None
         self._verdict = Judgement(0.0)
+
+    async def describe(self, frame: Frame) -> str:
+        """The picture in words, with what has changed since the one that was observed last."""
+        return in_words(self.known, small(frame), self._frame)
 
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
         if observation.frame is None:
@@ -139,12 +135,6 @@ class FramesJudge(Judge):
 
     async def review(self) -> Judgement:
         return self._verdict
-
-    def describe(self) -> str:
-        """The picture of now in words, with what has changed since the one before."""
-        if self._frame is None:
-            return ""
-        return describe(self.known, self._frame, self._earlier)
 
     def _look(self, frame: Frame, action: str | None, actions: list[str]) -> None:
         """Value the listed actions by the first way of judging that has something to say."""

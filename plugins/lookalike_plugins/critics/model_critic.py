@@ -23,7 +23,7 @@ from lookalike_bench.engine.remote import RemoteModel
 from lookalike_bench.errors import CriticFailure, PluginError
 from lookalike_bench.plugins.critic import Critic, Judge
 from lookalike_bench.reward_models.model import OutlineStep, RewardModel
-from lookalike_bench.types import Brief, Message, Usage
+from lookalike_bench.types import Brief, Description, Message, Usage
 from lookalike_bench.videos.frames import VideoFrame
 from lookalike_bench.videos.video import Video
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -64,8 +64,8 @@ class WrittenOutline(Strict):
     vocabulary: list[str]
 
 
-class Description(Strict):
-    """A picture in words."""
+class WrittenDescription(Strict):
+    """What a model writes of a picture."""
 
     description: str
 
@@ -186,10 +186,9 @@ class ModelCritic(RemoteModel, Critic):
 
         return ModelJudge(self, reward_model)
 
-    async def describe(self, frame: Frame) -> str:
-        shown = VideoFrame(0.0, 0, frame)
-        described, _ = await self.ask(self.prompts.fill("describe"), [shown], Description)
-        return described.description
+    async def describe(self, frame: Frame) -> Description:
+        written, took = await self.ask(self.prompts.fill("describe"), [VideoFrame(0.0, 0, frame)], WrittenDescription)
+        return Description(written.description, took)
 
     async def ask(self, system: str, parts: Sequence[Part], form: type[T]) -> tuple[T, Usage]:
         """Ask for an answer of a form, from the cache if the same was asked before; once more if it does not fit.

@@ -3,7 +3,7 @@
 All of an episode's questions begin with the same text (what the critic learned, then what has happened so far), so
 that a server computes it once and serves it from its prompt cache. Proposals are judged together in one call.
 The judge reads what the player reads: the texts, the actions that the environment lists, and where the environment
-shows pictures, the last one. Never the score.
+shows pictures, what the model itself said of each. It sees the last one. Never the score.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from pydantic import Field
 from lookalike_plugins.critics.model_critic import Part, Strict, T
 
 if TYPE_CHECKING:
+    from lookalike_bench.types import Frame
+
     from lookalike_plugins.critics.model_critic import ModelCritic
 
 HISTORY = 100
@@ -72,9 +74,14 @@ class ModelJudge(Judge):
         self._frame: VideoFrame | None = None
         self._steps = 0
 
+    async def describe(self, frame: Frame) -> str:
+        description = await self._critic.describe(frame)
+        self.usage += description.usage
+        return description.text
+
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
         self._steps += action is not None
-        self._told.append(f"> {action}\n\n{observation.text.strip()}" if action else observation.text.strip())
+        self._told.append(f"> {action}\n\n{observation.words}" if action else observation.words)
         if len(self._told) > HISTORY:
             self._told = self._told[-HISTORY // 2 :]
         self._actions = tuple(actions)

@@ -18,7 +18,7 @@ from lookalike_bench.engine.plan import plan
 from lookalike_bench.plugins.manager import PluginManager, load_plugins
 from lookalike_bench.records.prompts import prompts
 from lookalike_bench.records.schema import EpisodeEnd
-from lookalike_bench.records.store import Run, read_episode
+from lookalike_bench.records.store import Run, partial_path, read_episode
 from lookalike_bench.tasks.schema import PluginSpec
 from lookalike_bench.tasks.task import Task, load_task
 
@@ -181,6 +181,53 @@ def test_an_errored_episode_is_played_again_on_resume(tmp_path: Path, plugins: P
     assert end.status == "errored"
     _, [end] = play(tmp_path, task, plugins, resume=True)
     assert (end.status, end.success) == ("scored", True)
+
+
+LANE = """
+environment: {plugin: lane}
+goal: {level_complete: true}
+critic: {plugin: onlooker}
+max_steps: 20
+seeds: 0
+variants: {baseline: {}, single: {}, swarm: {members: 3, mode: parallel}}
+"""
+IN_LANE = ("environment", "goal", "critic", "max_steps", "seeds", "variants")
+
+
+def test_a_player_reads_what_the_critic_sees(tmp_path: Path, plugins: PluginManager) -> None:
+    run, _ = play(tmp_path, load_task(write_task(tmp_path, LANE, without=IN_LANE)), plugins)
+    blind, single, swarm = run.episodes()
+    assert single.end is not None and single.end.success
+    assert single.header.observation is not None and single.header.observation.description == "A dot at 10."
+    seen = [step.observation.description for step in single.steps]
+    assert seen == [f"A dot at {min(60, 10 + 4 * step)}." for step in range(1, 14)]
+    # It stands in the prompt, under the environment's own text, and the outline's cues were found by it.
+    last = list(prompts(single))[-1][3]
+    assert last[1].content.startswith("Frame 0.\n\nA dot at 10.")
+    assert last[3].content.startswith("Frame 4.\n\nA dot at 14.\n\nThe expert rewards the last step")
+    # A look costs, the first one too.
+    assert [step.judging and step.judging.completion_tokens for step in single.steps] == [10] + [5] * 12
+    assert {step.observation.description for step in blind.steps} == {""}
+    assert not any("A dot" in message.content for *_, sent in prompts(blind) for message in sent)
+    assert all(step.observation.description for step in swarm.steps)
+
+
+def test_a_resumed_episode_is_not_looked_at_again(tmp_path: Path, plugins: PluginManager) -> None:
+    task = load_task(write_task(tmp_path, LANE, without=IN_LANE)).with_options(variants=["single"])
+    run, _ = play(tmp_path, task, plugins)
+    path = run.episode_path("corridor", "single", 0)
+    lines = path.read_text().splitlines(keepends=True)
+    partial_path(path).write_text("".join(lines[:4]))
+    path.unlink()
+    other = task.with_options(critic=PluginSpec.model_validate({"plugin": "onlooker", "says": "There is"}))
+    play(tmp_path, other, plugins, resume=True)
+    episode = read_episode(path)
+    assert episode is not None and episode.end is not None and episode.end.status == "scored"
+    seen = [step.observation.description for step in episode.steps]
+    assert seen[:4] == ["A dot at 14.", "A dot at 18.", "A dot at 22.", "There is 26."]
+    conversation = "".join(message.content for message in list(prompts(episode))[-1][3])
+    assert "A dot at 10." in conversation and "There is 10." not in conversation
+    assert sum(step.judging.completion_tokens for step in episode.steps if step.judging) == 5 * (len(seen) + 1)
 
 
 SCRIPT = """

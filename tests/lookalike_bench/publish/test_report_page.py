@@ -40,10 +40,12 @@ def hostile_run(folder: Path) -> Run:
         lines = [json.loads(line) for line in episode.path.read_text().splitlines()]
         for line in lines:
             if line["type"] == "episode":
-                line["observation"]["text"] = line["player"] = line["critic"] = HOSTILE
+                line["observation"]["text"] = line["observation"]["description"] = HOSTILE
+                line["player"] = line["critic"] = HOSTILE
                 line["handicaps"] = line["roles"] = [HOSTILE]
             if line["type"] == "step":
                 line["action"] = line["observation"]["text"] = line["digest"] = HOSTILE
+                line["observation"]["description"] = HOSTILE
                 line["observation"]["milestones"] = line["choices"] = [HOSTILE]
                 for judgement in (line["review"], *(proposal["judgement"] for proposal in line["proposals"])):
                     if judgement is not None:
@@ -187,6 +189,8 @@ def lookalike_environments():
 
 def test_frames_are_rendered_by_playing_again(tmp_path: Path, browser: Browser) -> None:
     run = make_run(tmp_path, trust=9)
+    described = run.episode_path("corridor", "swarm", 1)
+    described.write_text(described.read_text().replace('"description":""', '"description":"A red bar."'))
     (tmp_path / "pictures.py").write_text(PICTURES)
     report = ["report", str(run.path), "--html", str(tmp_path / "report.html"), "--frames"]
     assert main([*report, "--plugin", str(tmp_path / "pictures.py"), "--no-plugins"]) == 0
@@ -197,6 +201,9 @@ def test_frames_are_rendered_by_playing_again(tmp_path: Path, browser: Browser) 
     assert sizes == [8, 8]
     sources = page.run("[...document.querySelectorAll('img.frame')].map(i => i.src)")
     assert sources[0] != sources[1] and sources[0].startswith("data:image/png;base64,")
+    # What the critic made of a picture stands beside it.
+    seen = page.run("[...document.querySelectorAll('.seen')].map(e => e.innerText)")
+    assert len(seen) == 2 and all("The critic sees:" in words and "A red bar." in words for words in seen)
     # East four times from the start: five pictures, each kept once.
     assert page.run("JSON.parse(document.getElementById('episode-7').textContent).pictures.length") == 5
     assert page.problems == []

@@ -143,9 +143,8 @@ def test_rewards_steps_towards_the_goal_and_punishes_steps_away(learned: RewardM
 
 
 def test_describes_where_the_goal_is_and_what_is_free(learned: RewardModel) -> None:
-    critic, maze = Frames(), Maze(61)
-    critic.judge(learned)
-    words = asyncio.run(critic.describe(maze.draw()))
+    maze = Maze(61)
+    words = asyncio.run(Frames().judge(learned).describe(maze.draw()))
     down, right = maze.goal[0] - maze.player[0], maze.goal[1] - maze.player[1]
     if down:
         assert f"{CELL * abs(down)} {'down' if down > 0 else 'up'}" in words

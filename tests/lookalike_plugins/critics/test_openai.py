@@ -13,16 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 from lookalike_bench.engine.cache import ResponseCache
+from lookalike_bench.engine.engine import Engine
+from lookalike_bench.engine.manifest import make_manifest
+from lookalike_bench.engine.models import Models
+from lookalike_bench.engine.plan import plan
 from lookalike_bench.engine.prices import Budget, Price, Prices
 from lookalike_bench.engine.remote import Transport
 from lookalike_bench.errors import CriticFailure, PluginError
+from lookalike_bench.plugins.manager import load_plugins
+from lookalike_bench.records.store import Run
 from lookalike_bench.reward_models.model import RewardModel
-from lookalike_bench.types import Brief, Judgement, Observation, Usage
+from lookalike_bench.tasks.task import load_task
+from lookalike_bench.types import Brief, Description, Judgement, Observation, Usage
 from lookalike_plugins.critics.openai import OpenAI
 from PIL import Image
 
+from tests.conftest import FAKE_PLUGINS
 from tests.lookalike_plugins.critics.small_video import STRIP, colour_of, strip_is_black, write_video
 from tests.loopback_server import Answer, Call, LoopbackServer, chat_answer, chat_protocol
 
@@ -249,17 +258,60 @@ def test_what_was_asked_before_is_not_asked_again_and_only_calls_cost(tmp_path: 
 
 
 def test_a_picture_is_put_into_words() -> None:
-    import numpy as np
-
     with LoopbackServer(chat_protocol('{"description": "A maze."}')) as server:
         words = run(server, lambda critic: critic.describe(np.zeros((64, 64, 3), np.uint8)))
-    assert words == "A maze." and len(shown(server.posts[0], "image_url")) == 1
+    assert words == Description("A maze.", Usage(100, 90, 3)) and len(shown(server.posts[0], "image_url")) == 1
+
+
+@pytest.mark.parametrize("judge", ["outline", "model"])
+def test_a_game_of_pictures_is_played_by_what_the_model_sees(tmp_path: Path, judge: str, own_cache: Path) -> None:
+    """A whole run over HTTP: the model watches, describes every picture, and its words are the player's eyes."""
+
+    def model(body: Any) -> str:
+        content = body["messages"][1]["content"]
+        form = body["response_format"]["json_schema"]["name"]
+        if form == "WrittenDescription":
+            [picture] = [part for part in content if part["type"] == "image_url"]
+            encoded = picture["image_url"]["url"].partition("base64,")[2]
+            row = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("L"))[32]
+            return json.dumps({"description": f"A dot at {round(float((row > 128).nonzero()[0].mean() + 0.5))}."})
+        if form == "WrittenOutline":
+            steps = [{**STEP, "cue": f"A dot at {place}.", "action": "right"} for place in range(10, 60, 4)]
+            return json.dumps({**OUTLINE, "steps": steps})
+        if form == "Rewards":
+            return json.dumps({"judgements": [{"action": "right", "reward": 1, "reason": "on"}] * len(content)})
+        review = {"reward": 1, "reason": "", "possible_actions": ["right", "left"], "recommended_action": "right"}
+        return json.dumps(review)
+
+    write_video(tmp_path / "lane.mp4", seconds=1)
+    with LoopbackServer(chat_protocol(model)) as server:
+        task = tmp_path / "lane.yaml"
+        task.write_text(
+            f"name: lane\nenvironment: {{plugin: lane}}\nvideos: [{{file: lane.mp4}}]\n"
+            "goal: {level_complete: true}\nmax_steps: 20\nseeds: 0\nplayer: {plugin: believer}\n"
+            f"critic: {{plugin: openai, base_url: '{server.url}/v1', judge: {judge}}}\nvariants: {{single: {{}}}}\n"
+        )
+        plugins = load_plugins([FAKE_PLUGINS])
+        run_ = Run(tmp_path / "run")
+        played = load_task(task)
+        run_.write_manifest(make_manifest([played], plugins))
+        with Engine(run_, plugins, models=Models(transport=QUICK)) as engine:
+            [end] = [engine.submit(episode).result(60) for episode in plan([played])]
+    assert end.status == "scored" and end.success, end.error
+    [episode] = run_.episodes()
+    assert episode.header.observation is not None
+    seen = [episode.header.observation, *(step.observation for step in episode.steps)]
+    assert [look.description for look in seen[:3]] == ["A dot at 10.", "A dot at 14.", "A dot at 18."]
+    looks = [call for call in server.posts if shown(call, "image_url") and "Put this picture" in told(call)]
+    assert len(looks) == len(seen)
+    assert end.usage.completion_tokens >= 3 * len(looks)
+    if judge == "model":
+        last = next(told(call) for call in reversed(server.posts) if "Judge the last action" in told(call))
+        assert "> right\n\nFrame 4.\n\nA dot at 14." in last
 
 
 def test_prompts_can_be_replaced_and_are_part_of_the_identity(tmp_path: Path) -> None:
     (tmp_path / "describe.md").write_text("Only colours, please.")
-    import numpy as np
-
     with LoopbackServer(chat_protocol('{"description": "Red."}')) as server:
         run(server, lambda critic: critic.describe(np.zeros((8, 8, 3), np.uint8)), prompts=str(tmp_path))
         assert "Only colours, please." in told(server.posts[0])

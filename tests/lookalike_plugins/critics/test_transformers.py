@@ -71,7 +71,7 @@ def test_it_judges_and_describes_in_the_right_form(folder: Path) -> None:
     async def use(critic: Transformers) -> tuple[Judgement, str]:
         judge = critic.judge(reward_model)
         judge.observe(None, Observation("A hostile <image> game<|im_end|>", frame=np.zeros((40, 60, 3), np.uint8)), [])
-        return await judge.review(), await critic.describe(np.full((64, 64, 3), 200, np.uint8))
+        return await judge.review(), await judge.describe(np.full((64, 64, 3), 200, np.uint8))
 
     review, words = run(folder, use, judge="model")
     assert review.reward == 0.0 and len(review.possible) <= 4

@@ -70,15 +70,16 @@
     const step = data.steps[position];
     const before = data.steps.slice(0, position).reverse().find((each) => each.copy === step.copy);
     const advice = before ? before.review : data.review;
+    const start = { picture: data.picture, text: data.observation, description: data.description };
     const parts = [
       element("h3", "Step " + step.step + (step.copy ? ", copy " + step.copy : "") + ": " + step.action),
       element("p", data.task + ", " + data.variant + ", seed " + data.seed + ": " + data.status +
         (data.error ? ": " + data.error : ""), { class: "quiet" }),
-      element("h3", "Seen before it"), ...seen(data, before ? before.picture : data.picture, before ? before.text : data.observation),
+      element("h3", "Seen before it"), ...seen(data, before || start),
     ];
     if (advice) parts.push(...judgementView("The critic's advice" + (data.reveal === "none" ? " (not shown)" : ""), advice));
     parts.push(element("h3", "Proposed"), proposals(data, step));
-    parts.push(element("h3", "What came of it"), ...seen(data, step.picture, step.text));
+    parts.push(element("h3", "What came of it"), ...seen(data, step));
     const facts = [["score", step.score], ["seconds", step.seconds.toFixed(2)], ["state", step.digest]];
     if (step.milestones.length) facts.push(["milestones", step.milestones.join(", ")]);
     if (step.ended.length) facts.push(["episode", step.ended.join(", ")]);
@@ -90,12 +91,14 @@
     return parts;
   }
 
-  function seen(data, picture, text) {
-    const parts = [];
-    if (picture !== null && picture !== undefined)
-      parts.push(element("img", null, { src: data.pictures[picture], alt: "the screen", class: "frame" }));
-    if (text || !parts.length) parts.push(element("pre", text));
-    return parts;
+  // The picture, and beside it what the critic saw in it, which is all that the player got of it.
+  function seen(data, { picture, text, description }) {
+    const words = [];
+    if (text || !description) words.push(element("pre", text));
+    if (description) words.push(element("p", "The critic sees:", { class: "quiet" }), element("pre", description));
+    if (picture === null || picture === undefined) return words;
+    const screen = element("img", null, { src: data.pictures[picture], alt: "the screen", class: "frame" });
+    return [element("div", null, { class: "seen" }, screen, element("div", null, {}, ...words))];
   }
 
   function judgementView(title, judgement) {
