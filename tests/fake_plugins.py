@@ -60,6 +60,7 @@ class Corridor(Environment):
 class Lane(Environment):
     """A game of pictures: a white dot on a lane, whose right end is the goal and whose left end is a hole."""
 
+    shows_pictures = True
     frames_per_second = 15
     by_hand: ClassVar[dict[str, Any]] = {"hold": 1}
 

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from lookalike_bench.engine.cache import ResponseCache
 from lookalike_bench.engine.engine import Engine
-from lookalike_bench.engine.environments import prepare_environment
+from lookalike_bench.engine.environments import prepare_environment, shows_pictures
 from lookalike_bench.engine.manifest import check_same_run, make_manifest
 from lookalike_bench.engine.models import Models
 from lookalike_bench.engine.plan import EpisodePlan, Listener
@@ -91,6 +91,11 @@ class RunSession:
             for problem in self._plugins.problems:
                 self.listener.note(f"plugin {problem.plugin!r} is passed over: {problem.reason}")
         return self._plugins
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether a game of the run is one of pictures."""
+        return any(shows_pictures(self.plugins, task.file.environment) for task in self._tasks.values())
 
     def suite(self, path: Path) -> Suite | None:
         """The suite that a file is; None where it is a task."""

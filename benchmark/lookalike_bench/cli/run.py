@@ -156,7 +156,7 @@ def _print_estimate(reporter: Reporter, arguments: argparse.Namespace) -> int:
 
     if reporter.problems or reporter.session is None:
         return 2
-    told = estimate(reporter.plans, reporter.session.prices())
+    told = estimate(reporter.plans, reporter.session.prices(), reporter.session.plugins)
     print(json.dumps(told.as_json()) if arguments.json else told)
     return 0
 
@@ -173,7 +173,7 @@ def _print_results(session: RunSession, arguments: argparse.Namespace) -> int:
     else:
         print(render_run(summary))
         print(f"\nrun: {session.run.path}")
-        print(f"next: lookalike-bench report {session.run.path} --html")
+        print(f"next: lookalike-bench report {session.run.path} --html{' --frames' if session.shows_pictures else ''}")
     return 0 if all(variant.scored == variant.planned for task in summary.tasks for variant in task.variants) else 1
 
 

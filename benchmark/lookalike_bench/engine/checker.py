@@ -108,7 +108,11 @@ def _types(environment: Environment, _: Open, steps: int, seeds: Sequence[int]) 
         _expect(isinstance(actions, list) and all(isinstance(action, str) for action in actions), f"{where}: actions")
         _expect(isinstance(digest, str) and bool(digest), f"{where}: the digest is not a string")
         _expect(isinstance(environment.snapshot(), bytes), f"{where}: the snapshot is not bytes")
-        if (frame := observation.frame) is not None:
+        frame = observation.frame
+        told = environment.shows_pictures
+        shown = "no frame" if frame is None else "a frame"
+        _expect((frame is not None) == told, f"{where}: shows_pictures is {told}, but there is {shown}")
+        if frame is not None:
             fits = frame.ndim == 3 and frame.shape[2] == 3 and str(frame.dtype) == "uint8"
             _expect(fits, f"{where}: the frame is {frame.shape} {frame.dtype}, not (height, width, 3) uint8")
 

@@ -67,6 +67,11 @@ def prepare_environment(plugins: PluginManager, spec: PluginSpec) -> None:
         resolve(asset)
 
 
+def shows_pictures(plugins: PluginManager, spec: PluginSpec) -> bool:
+    """Whether an environment's observations have a frame, known without starting it."""
+    return bool(plugins.find("environment", spec.plugin).load().shows_pictures)  # type: ignore[attr-defined]
+
+
 class EnvironmentPool:
     """Idle environments by what they are."""
 

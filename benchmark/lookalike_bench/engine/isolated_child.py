@@ -51,7 +51,11 @@ def main(descriptor: int) -> None:
             if server is None:
                 known = set(sys.modules)
                 server = Server(message)
-                started = {"info": asdict(server.info()), "imported": sorted(set(sys.modules) - known)}
+                started = {
+                    "info": asdict(server.info()),
+                    "shows_pictures": server.environment.shows_pictures,
+                    "imported": sorted(set(sys.modules) - known),
+                }
                 send(connection, {"result": started})
             else:
                 result, blobs = server.answer(message["call"], message["arguments"], payload)

@@ -42,7 +42,7 @@ class IsolatedEnvironment(Environment):
         registered: Registered,
         arguments: Mapping[str, Any] | None = None,
         *,
-        call_timeout: float = 10.0,
+        call_timeout: float = 30.0,
         start_timeout: float = 60.0,
     ) -> None:
         self.name = registered.name
@@ -63,6 +63,7 @@ class IsolatedEnvironment(Environment):
             name: tuple(value) if isinstance(value, list) else value for name, value in started["info"].items()
         }
         self._info = EnvironmentInfo(**plain)
+        self.shows_pictures = bool(started["shows_pictures"])
         if isinstance(self._process, Forked):
             self._process.server.learn(started["imported"])
 

@@ -2,7 +2,7 @@
 
     prices = Prices.load()                                    # or Prices.load(Path("my-prices.yaml"))
     prices.cost("gemini-3.8-flash", Usage(494_000, 0, 800))   # 0.3735 dollars; None for a model without a price
-    estimate(plan, prices)                                    # --dry-run
+    estimate(plan, prices, plugins)                           # --dry-run
     player = PaidPlayer(player, Budget(prices, limit=5.0))    # --budget 5: stops the run, to be resumed
 
 A price file is YAML: a model's name (a * at the end stands for anything) and dollars per million tokens.
@@ -19,11 +19,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from lookalike_bench.engine.environments import shows_pictures
 from lookalike_bench.engine.plan import EpisodePlan
-from lookalike_bench.engine.remote import together
+from lookalike_bench.engine.remote import RemoteModel, together
 from lookalike_bench.engine.wrapped_player import WrappedPlayer
 from lookalike_bench.episodes.play import copies
 from lookalike_bench.errors import UsageError
+from lookalike_bench.plugins.manager import PluginManager
 from lookalike_bench.plugins.player import Player
 from lookalike_bench.tasks.schema import PluginSpec
 from lookalike_bench.types import Completion, Request, Usage
@@ -37,6 +39,9 @@ and of one answer. Measured on Zork I with a four-letter-a-token model; the voca
 OUTLINE_TOKENS, REVIEW_TOKENS, REWARD_TOKENS, JUDGED_STEPS = 2500, 90, 40, 100
 """And of a critic that judges by its model: tokens of the outline with its instructions, of a review, and of the reward
 of one proposal; and how many steps it is told at most."""
+
+LOOK_TOKENS, SEEN_TOKENS = 400, 120
+"""And of one that puts pictures into words: tokens of a small picture with its instructions, and of the words."""
 
 
 ON_THIS_MACHINE = ("local", "transformers")
@@ -168,15 +173,15 @@ class Estimate:
         return f"at most {self.episodes} episodes, {self.calls:,} calls, {tokens}; {cost}"
 
 
-def estimate(episodes: Sequence[EpisodePlan], prices: Prices) -> Estimate:
+def estimate(episodes: Sequence[EpisodePlan], prices: Prices, plugins: PluginManager) -> Estimate:
     """What playing these episodes would take, before anything is spent: of players, and of critics that ask their
-    model at each step. Models on this machine cost nothing, and the random player asks nobody. What it takes to watch
-    is not in it: nothing is known of videos before they are opened."""
+    model at each step, to judge it or to see its picture. Models on this machine cost nothing, and the random player
+    asks nobody. What it takes to watch is not in it: nothing is known of videos before they are opened."""
     usage = Usage()
     calls = 0
     low = high = 0.0
     unpriced: dict[str, None] = {}
-    for spec, taken in (asked for episode in episodes for asked in _asked(episode)):
+    for spec, taken in (asked for episode in episodes for asked in _asked(episode, plugins)):
         calls += taken.calls
         usage += taken.usage
         if spec.plugin in ON_THIS_MACHINE:
@@ -208,13 +213,17 @@ class Taken:
     fresh: int
 
 
-def _asked(episode: EpisodePlan) -> Iterator[tuple[PluginSpec, Taken]]:
+def _asked(episode: EpisodePlan, plugins: PluginManager) -> Iterator[tuple[PluginSpec, Taken]]:
     """Who is asked in an episode, and for how much."""
-    variant = episode.variant
+    variant, critic = episode.variant, episode.variant.critic
     if variant.player is not None and variant.player.plugin != "random":
         yield variant.player, _playing(episode)
-    if variant.critic is not None and variant.critic.arguments.get("judge") == "model":
-        yield variant.critic, _judging(episode)
+    if critic is None or not issubclass(plugins.find("critic", critic.plugin).load(), RemoteModel):
+        return
+    if critic.arguments.get("judge") == "model":
+        yield critic, _judging(episode)
+    if shows_pictures(plugins, episode.task.file.environment):
+        yield critic, _describing(episode)
 
 
 def _playing(episode: EpisodePlan) -> Taken:
@@ -244,3 +253,9 @@ def _judging(episode: EpisodePlan) -> Taken:
     written = (steps + 1) * histories * REVIEW_TOKENS + steps * episode.variant.members * REWARD_TOKENS
     fresh = histories * (OUTLINE_TOKENS + (steps + 1) * STEP_TOKENS)
     return Taken(calls, Usage(prompt, 0, written), min(fresh, prompt))
+
+
+def _describing(episode: EpisodePlan) -> Taken:
+    """Every picture is put into words once, the first one too."""
+    calls = (episode.task.file.max_steps + 1) * copies(episode.variant)
+    return Taken(calls, Usage(calls * LOOK_TOKENS, 0, calls * SEEN_TOKENS), calls * LOOK_TOKENS)

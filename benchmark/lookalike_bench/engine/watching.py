@@ -15,7 +15,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from lookalike_bench.engine.environments import open_environment
+from lookalike_bench.engine.environments import open_environment, shows_pictures
 from lookalike_bench.engine.models import Models
 from lookalike_bench.errors import CriticFailure, EnvironmentFailure, TaskError, VideoError
 from lookalike_bench.plugins.critic import Critic
@@ -90,8 +90,10 @@ def _open_video(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
         path = task.folder / spec.file
         if not path.is_file():
             raise VideoError(f"{task.path}: videos: {path}: no such file")
-        # A recording's status line is its top row of text: the share is that of a terminal's 26 rows.
-        mask = 1 / 26 if task.file.mask_status_line else 0.0
+        # A recording's status line is its top row of text: the share is that of a terminal's 26 rows. A game of
+        # pictures has none.
+        has_line = task.file.mask_status_line and not shows_pictures(plugins, task.file.environment)
+        mask = 1 / 26 if has_line else 0.0
         return Video(path, file_sha256(path), "human", start=spec.start, end=spec.stop, mask_top=mask)
     if spec.demonstration is not None:
         return _demonstrated(task, spec, plugins)

@@ -56,7 +56,12 @@ if TYPE_CHECKING:
 
 
 class Environment(ABC):
-    """A game with seeds, steps and exact snapshots."""
+    """A game with seeds, steps and exact snapshots.
+
+    `shows_pictures`: whether its observations have a frame. A player reads of it what the critic sees in it.
+    """
+
+    shows_pictures: bool = False
 
     @classmethod
     def assets(cls, **arguments: Any) -> Sequence[Asset]:

@@ -120,7 +120,8 @@ class FramesJudge(Judge):
         else:
             gained = before - self.remaining
             reward = float(np.clip((gained + expected) / 2, -1, 1))
-            reason = f"{abs(gained):.0f} steps {'nearer to' if gained > 0 else 'further from'} the end"
+            steps = f"{abs(gained):.0f} step{'' if round(abs(gained)) == 1 else 's'}"
+            reason = f"{steps} {'nearer to' if gained > 0 else 'further from'} the end"
         self._verdict = Judgement(round(reward, 3), reason, tuple(actions), self.recommended)
 
     @property

@@ -43,6 +43,7 @@ class Procgen(Environment):
     the episode, or when the score changes. Raises PluginError for arguments that do not exist.
     """
 
+    shows_pictures = True
     frames_per_second = 15
     by_hand: ClassVar[dict[str, Any]] = {"hold": 1}
     """A person who plays holds keys, and so plays frame by frame."""

@@ -17,6 +17,8 @@ from lookalike_bench.types import EnvironmentInfo, Observation
 class Corridor(Environment):
     """A good environment, from which each broken one below differs in one thing."""
 
+    shows_pictures = True
+
     def __init__(self) -> None:
         self.place, self.seed, self.turns = 0, 0, 0
 
@@ -55,6 +57,10 @@ class IntegerText(Corridor):
 class FloatFrame(Corridor):
     def look(self) -> Observation:
         return replace(super().look(), frame=np.zeros((2, 2, 3)))  # type: ignore[arg-type]
+
+
+class UntoldPictures(Corridor):
+    shows_pictures = False
 
 
 class ChangingInfo(Corridor):
@@ -135,6 +141,7 @@ def test_a_good_environment_passes_every_check() -> None:
     [
         (IntegerText, "types", "the text is a int"),
         (FloatFrame, "types", "(2, 2, 3) float64"),
+        (UntoldPictures, "types", "shows_pictures is False, but there is a frame"),
         (ChangingInfo, "info is constant", "info changed"),
         (Unseeded, "same seed, same episode", "the observation differs at step 0"),
         (Forgetless, "a reset forgets", "the observation differs at step 0"),

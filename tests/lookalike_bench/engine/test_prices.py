@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from lookalike_bench.engine.plan import plan
-from lookalike_bench.engine.prices import Budget, PaidPlayer, Price, Prices, estimate
+from lookalike_bench.engine.prices import Budget, Estimate, PaidPlayer, Price, Prices, estimate
 from lookalike_bench.errors import UsageError
+from lookalike_bench.plugins.manager import load_plugins
 from lookalike_bench.plugins.player import Player
-from lookalike_bench.tasks.task import load_task
+from lookalike_bench.tasks.task import Task, load_task
 from lookalike_bench.types import Completion, Request, Usage
 
-from tests.conftest import write_task
+from tests.conftest import FAKE_PLUGINS, write_task
 
 REQUEST = Request((), 0.7, 1)
 
@@ -85,10 +86,14 @@ def test_without_a_limit_spending_is_counted_all_the_same() -> None:
     assert budget.spent == 4.0 and not budget.reached
 
 
+def told_of(task: Task, prices: Prices) -> Estimate:
+    return estimate(plan([task]), prices, load_plugins([FAKE_PLUGINS]))
+
+
 def test_an_estimate_counts_every_call_and_bounds_the_cost(tmp_path: Path) -> None:
     task = load_task(write_task(tmp_path, "player: {plugin: openai, model: m}", without=("player",)))
     prices = Prices({"m": Price(input=1.0, output=4.0, cached=0.1)})
-    told = estimate(plan([task]), prices)
+    told = told_of(task, prices)
     # Three seeds of six steps: baseline and single ask once a step, the swarm three times.
     assert (told.episodes, told.calls) == (9, 3 * 6 * (1 + 1 + 3))
     assert told.low is not None and told.high is not None and 0.1 * told.high < told.low < told.high
@@ -98,7 +103,7 @@ def test_an_estimate_counts_every_call_and_bounds_the_cost(tmp_path: Path) -> No
 
 def test_an_estimate_says_what_it_does_not_know(tmp_path: Path) -> None:
     task = load_task(write_task(tmp_path, "player: {plugin: openai, model: m}", without=("player",)))
-    told = estimate(plan([task]), Prices({}))
+    told = told_of(task, Prices({}))
     assert told.high is None and told.unpriced == ("m",)
     assert "no price for m" in str(told) and told.as_json()["cost_usd"] is None
 
@@ -110,16 +115,30 @@ def test_a_critic_that_judges_by_its_model_is_in_the_estimate(tmp_path: Path) ->
     variants: {baseline: {}, single: {}, swarm: {members: 3}, parallel: {method: swarm, mode: parallel, members: 2}}
     """
     task = load_task(write_task(tmp_path, changes, without=("player", "critic", "variants")))
-    told = estimate(plan([task]), Prices({"c": Price(input=1.0, output=0)}))
-    alone = estimate(plan([task.with_options(variants=["baseline"])]), Prices({}))
+    told = told_of(task, Prices({"c": Price(input=1.0, output=0)}))
+    alone = told_of(task.with_options(variants=["baseline"]), Prices({}))
     assert alone.high == 0.0
     # Three seeds of six steps. Of players: 1 + 1 + 3 + 2 a step; of the critic: two calls a step and one before.
     assert told.calls == 3 * (6 * (1 + 1 + 3 + 2) + (1 + 1 + 2) * (2 * 6 + 1))
     assert told.high is not None and told.low is not None and 0 < told.low <= told.high
     assert told.high == pytest.approx(3 * 4 * (13 * 2500 + (2 * 21 + 1) * 110) / 1e6)
-    assert estimate(plan([task]), Prices({})).unpriced == ("c",)
+    assert told_of(task, Prices({})).unpriced == ("c",)
+
+
+def test_what_looking_takes_is_in_the_estimate(tmp_path: Path) -> None:
+    changes = "critic: {plugin: openai, model: c}\nenvironment: {plugin: %s}\nvariants: {baseline: {}, single: {}}"
+    seen, read = (
+        told_of(
+            load_task(write_task(tmp_path, changes % name, without=("critic", "environment", "variants"))),
+            Prices({"c": Price(input=1.0, output=0), "believer": Price(input=0, output=0)}),
+        )
+        for name in ("lane", "corridor")
+    )
+    # Three seeds of six steps, and a look before the first of each.
+    assert seen.calls - read.calls == 3 * 7
+    assert read.high == 0.0 and seen.high is not None and 0 < seen.high < 0.1
 
 
 def test_players_on_this_machine_cost_nothing(tmp_path: Path) -> None:
     task = load_task(write_task(tmp_path, "player: {plugin: local}", without=("player",)))
-    assert estimate(plan([task]), Prices({})).high == 0.0
+    assert told_of(task, Prices({})).high == 0.0
