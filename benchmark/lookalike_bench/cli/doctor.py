@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             healthy = _check(plugins, spec) and healthy
         except LookalikeError as error:
-            # One that nobody asked for by name may well lack its package or its game here.
+            # One that nobody asked for by name may well lack its package, its game or an argument here.
             asked_for = bool(arguments.tasks or arguments.environment)
             print(f"  {'FAIL' if asked_for else 'skip'}  {error}")
             healthy = healthy and not asked_for
@@ -57,6 +57,8 @@ def _check(plugins: PluginManager, spec: PluginSpec) -> bool:
     from lookalike_bench.engine.checker import check_environment
     from lookalike_bench.engine.environments import open_environment
 
+    # What cannot be had here is told before, and is no fault of the environment.
+    open_environment(plugins, spec).close()
     checks = check_environment(lambda: open_environment(plugins, spec))
     for check in checks:
         print(f"  {'ok  ' if check.passed else 'FAIL'}  {check.name}{f': {check.detail}' if check.detail else ''}")

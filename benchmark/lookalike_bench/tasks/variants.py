@@ -36,6 +36,10 @@ BUILT_IN_VARIANTS: dict[str, tuple[str, VariantSpec]] = {
     "retry": ("one player, as many tries a step as a swarm has members", VariantSpec(method="retry")),
     "no-memory": ("a swarm without shared memory", VariantSpec(method="swarm", memory=0)),
     "score-only": ("single, but of a judgement only the reward is told", VariantSpec(method="single", reveal="score")),
+    "eyes-only": (
+        "single, but the critic only tells what it sees: no reward, no advice",
+        VariantSpec(method="single", reveal="none"),
+    ),
     "random-critic": (
         "a swarm whose critic rewards and recommends at random",
         VariantSpec(method="swarm", critic=CriticSpec(plugin="random")),
