@@ -20,6 +20,7 @@ def lookalike_players() -> dict[str, str]:
         "gemini": "lookalike_plugins.players.gemini:Gemini",
         "transformers": "lookalike_plugins.players.transformers:Transformers",
         "random": "lookalike_plugins.players.random:RandomPlayer",
+        "constant": "lookalike_plugins.players.constant:ConstantPlayer",
     }
 
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from lookalike_bench.cli.live import say
-    from lookalike_bench.engine.watching import open_videos, watch
+    from lookalike_bench.engine.watching import failed_play, open_videos, watch
     from lookalike_bench.tasks.schema import CriticSpec
     from lookalike_bench.tasks.spec import parse_plugin_spec
     from lookalike_bench.tasks.task import load_task
@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     videos = open_videos(task, task.file.videos, plugins)
     for video in videos:
         say(f"watching {video.path.name} ({video.origin})")
+    for warning in failed_play(task, videos):
+        say(warning)
     started = time.perf_counter()
     spec = CriticSpec.model_validate(task.file.critic.model_dump())
     watched = asyncio.run(watch(plugins, task, spec, videos, fresh=arguments.fresh))
@@ -108,7 +110,9 @@ def _print_outline(reward_model: RewardModel) -> None:
 
 def _print_quality(reward_model: RewardModel, videos: list[Video]) -> None:
     for name, value in reward_model.quality.items():
-        print(f"{name.replace('_', ' ')}: {value:.3f}")
+        print(
+            f"{name.replace('_', ' ')}: {value:.0f}" if value.is_integer() else f"{name.replace('_', ' ')}: {value:.3f}"
+        )
     from lookalike_bench.scoring.ocr_quality import reading_quality
     from lookalike_bench.videos.walkthroughs import truth_path
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from lookalike_bench.engine.environments import EnvironmentPool, open_environment
 from lookalike_bench.engine.models import Models
 from lookalike_bench.engine.plan import EpisodePlan, Listener, Silent
-from lookalike_bench.engine.watching import Watched, make_critic, open_videos, watch
+from lookalike_bench.engine.watching import Watched, failed_play, make_critic, open_videos, watch
 from lookalike_bench.episodes.play import Cast, bare_header, copies, describe_error, play_episode
 from lookalike_bench.errors import EpisodeError, PlayerFailure, UsageError
 from lookalike_bench.plugins.critic import Critic
@@ -214,6 +214,8 @@ class Engine:
         assert variant.critic is not None
         self.listener.note(f"the critic {variant.critic} watches the videos of {task.name}")
         videos = await asyncio.to_thread(open_videos, task, variant.videos, self.plugins)
+        for warning in failed_play(task, videos):
+            self.listener.note(warning)
         watched = await watch(self.plugins, task, variant.critic, videos, models=self.models)
         watched.reward_model.save(self.run.reward_model_path(watched.key))
         return watched

@@ -16,7 +16,7 @@ from pathlib import PurePath
 from typing import Any
 
 from lookalike_bench.engine.cache import Question, ResponseCache, canonical
-from lookalike_bench.engine.prices import ON_THIS_MACHINE
+from lookalike_bench.engine.prices import NO_MODEL, ON_THIS_MACHINE
 from lookalike_bench.errors import UsageError
 from lookalike_bench.records.prompts import prompts
 from lookalike_bench.records.store import EpisodeRecord, Run
@@ -91,7 +91,7 @@ def _player(run: Run, episode: EpisodeRecord, turn: Turn) -> dict[str, Any]:
     if not isinstance(spec, dict):
         raise UsageError(f"{turn.task} {turn.variant}: nobody was asked in this variant")
     plugin = spec["plugin"]
-    if plugin in (*ON_THIS_MACHINE, "random"):
+    if plugin in (*ON_THIS_MACHINE, *NO_MODEL):
         raise UsageError(
             f"{turn.task} {turn.variant}: the player {plugin} is on this machine: its answers are not kept"
         )

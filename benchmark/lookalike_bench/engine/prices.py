@@ -46,6 +46,8 @@ LOOK_TOKENS, SEEN_TOKENS = 400, 120
 
 ON_THIS_MACHINE = ("local", "transformers")
 """Players and critics that cost no money."""
+NO_MODEL = ("random", "constant")
+"""Players that ask nobody."""
 
 
 class Price(BaseModel):
@@ -216,7 +218,7 @@ class Taken:
 def _asked(episode: EpisodePlan, plugins: PluginManager) -> Iterator[tuple[PluginSpec, Taken]]:
     """Who is asked in an episode, and for how much."""
     variant, critic = episode.variant, episode.variant.critic
-    if variant.player is not None and variant.player.plugin != "random":
+    if variant.player is not None and variant.player.plugin not in NO_MODEL:
         yield variant.player, _playing(episode)
     if critic is None or not issubclass(plugins.find("critic", critic.plugin).load(), RemoteModel):
         return

@@ -56,6 +56,17 @@ def open_videos(task: Task, specs: Sequence[VideoSpec], plugins: PluginManager) 
     return [_open_video(task, spec, plugins) for spec in specs]
 
 
+def failed_play(task: Task, videos: Sequence[Video]) -> list[str]:
+    """A line for each video whose play is known not to reach an end that the task asks for."""
+    if not (task.file.goal.level_complete or task.file.goal.victory):
+        return []
+    return [
+        f"{video.path.name}: the play in it does not reach the goal; the critic learns from it all the same"
+        for video in videos
+        if video.completes is False
+    ]
+
+
 async def watch(
     plugins: PluginManager,
     task: Task,

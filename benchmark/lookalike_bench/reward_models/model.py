@@ -55,6 +55,14 @@ class RewardModel(BaseModel):
     vocabulary: list[str] = Field(default_factory=list)
     arrays: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
 
+    @property
+    def origins(self) -> list[str]:
+        """Who played in the videos: "human", "searched", ... What a stranger's file may have instead is passed over."""
+        # `origins` is how critics of pixels told it at first: some reward models are published so.
+        videos, named = (self.provenance.get(key) for key in ("videos", "origins"))
+        told = [video.get("origin") if isinstance(video, dict) else None for video in _listed(videos)] + _listed(named)
+        return list(dict.fromkeys(origin for origin in told if isinstance(origin, str)))
+
     def save(self, path: Path) -> None:
         """Write the YAML, and the arrays beside it if there are any."""
         text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
@@ -84,3 +92,7 @@ class RewardModel(BaseModel):
             with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
                 reward_model.arrays = dict(stored)
         return reward_model
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -12,6 +12,9 @@ from lookalike_bench.scoring.diagnostics import Diagnostics
 from lookalike_bench.scoring.statistics import Difference, Interval, bootstrap_mean, mean_of_proportions, wilson
 from lookalike_bench.tasks.variants import BUILT_IN_VARIANTS
 
+CONTROLS = ("random", "constant", "clock")
+"""Players and critics that are controls wherever they take part."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -95,9 +98,9 @@ class VariantSummary:
             return f"control: best of {self.members}, no critic, nothing shared"
         if self.method == "retry":
             return f"control: equal compute, one player with {self.members} tries at each step"
-        names = [who for who, name in (("player", self.player), ("critic", self.critic)) if name == "random"]
-        if names:
-            return f"control: random {' and '.join(names)}"
+        cast = {"player": self.player, "critic": self.critic}
+        if controls := [f"{name} {who}" for who, name in cast.items() if name in CONTROLS]:
+            return f"control: {' and '.join(controls)}"
         if self.variant in BUILT_IN_VARIANTS and self.variant not in ("baseline", "single", "swarm"):
             return f"control: {BUILT_IN_VARIANTS[self.variant][0]}"
         return ""

@@ -174,14 +174,9 @@ def _progress_against_baseline(variants: list[VariantSummary]) -> list[VariantSu
 
 def _demonstrations(run: Run, variants: Sequence[VariantSummary]) -> list[str]:
     """Who played in the videos, as the reward models of the variants tell it."""
-    origins: dict[str, None] = {}
-    for key in dict.fromkeys(key for variant in variants for key in variant.reward_models):
-        path = run.reward_model_path(key)
-        videos = RewardModel.load(path).provenance.get("videos") if path.exists() else None
-        for video in videos if isinstance(videos, list) else []:
-            if isinstance(video, dict) and isinstance(video.get("origin"), str):
-                origins[video["origin"]] = None
-    return list(origins)
+    paths = [run.reward_model_path(key) for variant in variants for key in variant.reward_models]
+    found = [origin for path in dict.fromkeys(paths) if path.exists() for origin in RewardModel.load(path).origins]
+    return list(dict.fromkeys(found))
 
 
 def _outline_size(run: Run, key: str | None) -> tuple[int, int] | None:

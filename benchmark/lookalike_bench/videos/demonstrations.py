@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol, runtime_checkable
@@ -179,13 +180,16 @@ def render_demonstration(
 ) -> Video:
     """The video of a demonstration's actions `start` to `stop` (not included), checked and rendered unless it is in
     the cache. `environment` is one made from the demonstration's own spec. Raises VideoError."""
+    actions = demonstration.played[:stop]
+    whole = demonstration.result if len(actions) == len(demonstration.played) else None
+    completes = whole.complete if whole else None
     if not isinstance(environment, Filmed):
         from lookalike_bench.videos.walkthroughs import render_walkthrough
 
-        return render_walkthrough(environment, demonstration.walkthrough(), start, stop, mask_status_line)
+        video = render_walkthrough(environment, demonstration.walkthrough(), start, stop, mask_status_line)
+        return replace(video, completes=completes)
     if start:
         raise VideoError(f"{environment.info.name}: a demonstration of pictures is shown from its beginning, start: 0")
-    actions = demonstration.played[:stop]
     identity = [environment.info.fingerprint, demonstration.seed, actions, pictures.VERSION]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     path = cache_directory() / "videos" / f"{environment.info.name}-{demonstration.seed}-{key}.mp4"
@@ -195,4 +199,4 @@ def render_demonstration(
             check_demonstration(demonstration, environment)
             film = environment.film(demonstration.seed, actions)
             pictures.write_pictures(film, path, environment.frames_per_second)
-    return Video(path, hashlib.sha256(path.read_bytes()).hexdigest(), demonstration.origin)
+    return Video(path, hashlib.sha256(path.read_bytes()).hexdigest(), demonstration.origin, completes=completes)

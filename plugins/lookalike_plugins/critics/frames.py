@@ -64,8 +64,11 @@ class Frames(Critic):
         films = [read_film(video) for video in videos]
         known = learn(films, self.frames_per_action, self.features)
         return RewardModel(
-            provenance={"critic": "frames", "origins": sorted({video.origin for video in videos}), "task": brief.task},
-            quality={"frames": float(sum(len(film.frames) for film in films)), "familiar": known.demonstrated.familiar},
+            provenance={"critic": "frames", "videos": [video.provenance for video in videos], "task": brief.task},
+            quality={
+                "frames": float(sum(len(film.frames) for film in films)),
+                "recognised_within_levels": known.demonstrated.familiar,
+            },
             outline=known.outline(films),
             rules=known.rules(),
             arrays=known.arrays(),

@@ -169,7 +169,7 @@ class ModelCritic(RemoteModel, Critic):
                 "critic": type(self).__name__.lower(),
                 "version": self.version,
                 **self.identity,
-                "videos": [_source(video) for video in videos],
+                "videos": [video.provenance for video in videos],
                 "prompt_tokens": used.prompt_tokens,
                 "completion_tokens": used.completion_tokens,
                 "brief": {"task": brief.task, "goal": brief.goal},
@@ -291,16 +291,6 @@ def _continuation(written: Sequence[OutlineStep]) -> str:
         return ""
     last = "; ".join(f"{step.action} ({step.time:.0f} s)" for step in written[-8:])
     return f"This is a later part of the recording. Already written down, so not to be repeated: {last}."
-
-
-def _source(video: Video) -> dict[str, object]:
-    return {
-        "sha256": video.sha256,
-        "origin": video.origin,
-        "start": video.start,
-        "end": video.end,
-        "mask_top": round(video.mask_top, 4),
-    }
 
 
 def _fingerprint(part: Part) -> str:

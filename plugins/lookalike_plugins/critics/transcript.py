@@ -105,7 +105,7 @@ class Transcript(Critic):
                 "version": self.version,
                 "ocr": reader.name,
                 "fps": self.fps,
-                "videos": [_source(video) for video in videos],
+                "videos": [video.provenance for video in videos],
                 "frames": sum(seen.frames for seen in watched),
                 "lines": lines,
                 "rows_shown": sum(seen.rows_shown for seen in watched),
@@ -227,18 +227,8 @@ def make_rules(outline: Sequence[OutlineStep]) -> list[str]:
     rules = []
     places = [part.removeprefix("reaches ") for part in milestones if part.startswith("reaches ")]
     if places:
-        rules.append(f"The human went to these places, in this order: {', '.join(places)}.")
+        rules.append(f"The play went to these places, in this order: {', '.join(places)}.")
     taken = list(dict.fromkeys(part.removeprefix("takes ") for part in milestones if part.startswith("takes ")))
     if taken:
-        rules.append(f"The human took: {', '.join(taken)}.")
+        rules.append(f"The play took: {', '.join(taken)}.")
     return rules
-
-
-def _source(video: Video) -> dict[str, object]:
-    return {
-        "sha256": video.sha256,
-        "origin": video.origin,
-        "start": video.start,
-        "end": video.end,
-        "mask_top": round(video.mask_top, 4),
-    }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from lookalike_bench.cli.main import main
-from lookalike_bench.engine.watching import open_videos, watch
+from lookalike_bench.engine.watching import failed_play, open_videos, watch
 from lookalike_bench.errors import VideoError
 from lookalike_bench.plugins.manager import PluginManager, load_plugins
 from lookalike_bench.tasks.task import Task, load_task
@@ -80,6 +80,18 @@ def test_a_demonstration_of_another_game_is_shown_where_the_task_says_so(tmp_pat
     task = demonstration_task(tmp_path, shown, "{plugin: adventure}")
     [video] = open_videos(task, task.file.videos, plugins())
     assert video.path.exists() and video.origin == "scripted"
+
+
+def test_play_that_came_to_nothing_is_told(tmp_path: Path, own_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    task = demonstration_task(tmp_path, "{demonstration: play.json}", "{plugin: corridor, length: 2}")
+    recorded = json.loads((tmp_path / "play.json").read_text())
+    told = []
+    for steps, complete in ((1, False), (2, True)):
+        recorded |= {"environment": {"plugin": "corridor", "length": 2}, "actions": ["east"] * steps}
+        recorded["result"] = {"steps": steps, "score": steps, "complete": complete}
+        (tmp_path / "play.json").write_text(json.dumps(recorded))
+        told.append(failed_play(task, open_videos(task, task.file.videos, plugins())))
+    assert told[1] == [] and "the play in it does not reach the goal" in told[0][0]
 
 
 def test_what_a_judge_refuses_at_first_sight_is_known_before_anything_is_spent(

@@ -27,6 +27,20 @@ def test_round_trip(tmp_path):
     assert sorted(file.name for file in path.parent.iterdir()) == ["outline.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("provenance", "origins"),
+    [
+        ({"videos": [{"origin": "human"}, {"origin": "searched"}, {"origin": "human"}]}, ["human", "searched"]),
+        ({"origins": ["searched"]}, ["searched"]),
+        ({}, []),
+        ({"videos": "hostile", "origins": {"a": 1}}, []),
+        ({"videos": [7, {"origin": ["x"]}, {"origin": "scripted"}], "origins": [None]}, ["scripted"]),
+    ],
+)
+def test_who_played_in_the_videos(provenance, origins):
+    assert RewardModel(provenance=provenance).origins == origins
+
+
 def test_arrays_are_kept_beside_the_yaml(tmp_path):
     numpy = pytest.importorskip("numpy")
     path = tmp_path / "outline.yaml"

@@ -168,6 +168,10 @@ def test_the_same_videos_give_the_same_reward_model(videos: list[Video], learned
     assert all(np.array_equal(again.arrays[name], learned.arrays[name]) for name in again.arrays)
 
 
+def test_it_is_told_who_played(learned: RewardModel) -> None:
+    assert learned.origins == ["searched"] and len(learned.provenance["videos"]) == 6
+
+
 def test_a_video_without_a_player_is_refused(tmp_path: Path) -> None:
     noise = np.random.default_rng(0)
     pictures = [noise.integers(0, 255, (64, 64, 3)).astype(np.uint8) for _ in range(12)]

@@ -31,15 +31,17 @@ SAFE, DEADLY = (60, 150, 75), (170, 40, 45)
 
 def draw_sheet(known: Knowledge, films: Sequence[Film]) -> Sheet:
     """Of every film, moments from its beginning to its end, as the critic sees them."""
-    demonstrated, rows, start = known.demonstrated, [], 0
+    demonstrated, rows, start, short = known.demonstrated, [], 0, []
     for film in films:
         count = len(film.frames)
         if count <= demonstrated.frames_per_action:
+            short.append(film.video.path.name)
             continue
         times = np.unique(np.linspace(0, count - 1, MOMENTS).astype(int))
         rows.append((film.video.path.name, [_moment(known, film, int(time), start + int(time)) for time in times]))
         start += count
-    return Sheet(rows, _legend(known))
+    left_out = (f"Too short to be shown: {', '.join(short)}.",) if short else ()
+    return Sheet(rows, (*_legend(known), *left_out))
 
 
 def _moment(known: Knowledge, film: Film, time: int, index: int) -> Moment:

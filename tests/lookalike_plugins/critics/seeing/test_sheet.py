@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import numpy as np
+from lookalike_bench.publish.contact_sheet import write_sheet
 from lookalike_bench.videos.pictures import write_pictures
 from lookalike_bench.videos.video import Video
 from lookalike_plugins.critics.frames import Frames
@@ -21,8 +22,16 @@ def test_the_sheet_shows_what_was_seen(tmp_path: Path) -> None:
     for seed in mazes:
         write_pictures(Maze(seed).film(), tmp_path / f"{seed}.mp4", frames_per_second=15)
         videos.append(Video(tmp_path / f"{seed}.mp4", str(seed), "searched"))
+    write_pictures(Maze(0).film()[:1], tmp_path / "short.mp4", frames_per_second=15)
+    videos.append(Video(tmp_path / "short.mp4", "short", "searched"))
     critic = Frames()
-    sheet = critic.sheet(asyncio.run(critic.watch(videos, BRIEF)), videos)
+    learned = asyncio.run(critic.watch(videos, BRIEF))
+    sheet = critic.sheet(learned, videos)
+    assert sheet.legend[-1] == "Too short to be shown: short.mp4."
+    write_sheet(tmp_path / "sheet.html", "maze", learned, sheet)
+    assert (
+        f"From {len(videos)} videos of play (searched), by the critic frames" in (tmp_path / "sheet.html").read_text()
+    )
     assert [name for name, _ in sheet.rows] == [f"{seed}.mp4" for seed in mazes]
     for seed, (_, moments) in zip(mazes, sheet.rows, strict=True):
         maze = Maze(seed)
