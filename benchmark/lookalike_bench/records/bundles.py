@@ -83,8 +83,8 @@ _LINES: TypeAdapter[BundleLine] = TypeAdapter(BundleLine)
 
 
 def pack(run: Run, path: Path, *, name: str, method: str, url: str | None, include: Include) -> Submission:
-    """Write a run's finished episodes as a bundle. Raises RecordError for names that cannot be, or a bundle that
-    would be too large."""
+    """Write a run's finished episodes as a bundle. Raises RecordError for names that cannot be, a run that is not
+    complete, or a bundle that would be too large."""
     manifest = run.read_manifest()
     try:
         submission = Submission(
@@ -126,7 +126,9 @@ def _write_all(run: Run, submission: Submission, write: Callable[[BundleLine], N
                     unfinished = f"{entry.task}/{variant}/seed-{seed}"
                     raise RecordError(f"{run.path}: {unfinished} is not finished; go on with run --resume")
                 key = episode.header.reward_model
-                if key is not None and key not in keys and run.reward_model_path(key).exists():
+                if key is not None and key not in keys:
+                    if not run.reward_model_path(key).exists():
+                        raise RecordError(f"{run.path}: what the critic learned is missing: reward-models/{key}.yaml")
                     write(RewardModelLine(key=key, reward_model=RewardModel.load(run.reward_model_path(key))))
                     keys.add(key)
                 header = EpisodeHeader.model_validate(_without_paths(episode.header.model_dump(mode="json")))

@@ -52,6 +52,15 @@ def test_a_run_comes_out_as_it_went_in(run: Run, bundle: Path, tmp_path: Path) -
     assert to_json(summarise(unpacked), "x") == to_json(summarise(run), "x")
 
 
+def test_what_the_critic_learned_is_not_left_behind(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    [learned] = (run.path / "reward-models").glob("*.yaml")
+    learned.unlink()
+    with pytest.raises(RecordError, match=rf"what the critic learned is missing: reward-models/{learned.name}"):
+        pack(run, tmp_path / "ours.jsonl.gz", name="Ours", method="m", url=None, include="actions")
+    assert not (tmp_path / "ours.jsonl.gz").exists()
+
+
 def test_less_can_be_included_but_never_less_than_the_actions(run: Run, tmp_path: Path) -> None:
     sizes = []
     for include in ("actions", "judgements", "prompts"):
