@@ -56,7 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     out = arguments.out or Path(f"{task.name}-outline.yaml") if arguments.out else watched.path
     if arguments.out:
         watched.reward_model.save(out)
-        print(f"written to {out}\nedit it, and use it by: critic: {{outline: {out.name}}}")
+        print(f"written to {out}")
+        if not watched.reward_model.arrays:
+            print(f"edit it, and use it by: critic: {{outline: {out.name}}}")
     else:
         print(f"stored at {out}")
     _write_sheet(arguments, plugins, task, spec, watched, videos, arguments.sheet or out.with_suffix(".html"))

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from lookalike_bench.errors import PluginError
+from lookalike_bench.errors import CriticFailure, PluginError
 from lookalike_bench.plugins.critic import Critic
 from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.types import Brief
@@ -30,5 +30,13 @@ class Outline(Critic):
         return {"outline": hashlib.sha256(self.path.read_bytes()).hexdigest()}
 
     async def watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
-        """Read the file. Raises RecordError if it is not a reward model."""
-        return await asyncio.to_thread(RewardModel.load, self.path)
+        """Read the file. Raises RecordError if it is not a reward model, and CriticFailure if it is one of pictures,
+        which is more than its outline."""
+        reward_model = await asyncio.to_thread(RewardModel.load, self.path)
+        if reward_model.arrays:
+            maker = reward_model.provenance.get("critic", "another critic")
+            raise CriticFailure(
+                f"{self.path}: what {maker} learned of pictures is more than its outline, and only {maker} can "
+                f"judge by it: critic: {{plugin: {maker}}}"
+            )
+        return reward_model

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
-from lookalike_bench.errors import PluginError, RecordError
+from lookalike_bench.errors import CriticFailure, PluginError, RecordError
 from lookalike_bench.reward_models.model import OutlineStep, RewardModel
 from lookalike_bench.types import Brief
 from lookalike_plugins.critics.outline import Outline
@@ -31,3 +32,10 @@ def test_missing_and_wrong_files_are_told_by_name(tmp_path):
     wrong.write_text("outline:\n  - {cue: Hall, actoin: up}\n")
     with pytest.raises(RecordError, match=r"wrong\.yaml"):
         asyncio.run(Outline(wrong).watch([], BRIEF))
+
+
+def test_what_was_learned_of_pictures_is_no_outline_alone(tmp_path):
+    path = tmp_path / "pixels.yaml"
+    RewardModel(provenance={"critic": "frames"}, rules=["Go right."], arrays={"views": np.zeros(3)}).save(path)
+    with pytest.raises(CriticFailure, match=r"pixels\.yaml: .* critic: \{plugin: frames\}"):
+        asyncio.run(Outline(path).watch([], BRIEF))
