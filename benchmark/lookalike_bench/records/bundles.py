@@ -99,19 +99,23 @@ def pack(run: Run, path: Path, *, name: str, method: str, url: str | None, inclu
         raise RecordError(f"submission: {first_line(error)}") from None
     partial = path.with_suffix(".partial")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Without a time in its head, the same run gives the same file.
-    with partial.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
+    try:
+        # Without a time in its head, the same run gives the same file.
+        with partial.open("wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as file:
 
-        def write(line: BundleLine) -> None:
-            data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-            file.write(json.dumps({"type": line.type, **data}, separators=(",", ":")).encode() + b"\n")
+            def write(line: BundleLine) -> None:
+                data = line.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+                file.write(json.dumps({"type": line.type, **data}, separators=(",", ":")).encode() + b"\n")
 
-        _write_all(run, submission, write)
-    if partial.stat().st_size > MAXIMUM_COMPRESSED:
+            _write_all(run, submission, write)
         size = partial.stat().st_size
-        partial.unlink()
-        raise RecordError(f"{path}: {size} bytes are more than a bundle may have ({MAXIMUM_COMPRESSED}); include less")
-    partial.replace(path)
+        if size > MAXIMUM_COMPRESSED:
+            raise RecordError(
+                f"{path}: {size} bytes are more than a bundle may have ({MAXIMUM_COMPRESSED}); include less"
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return submission
 
 
