@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import itertools
 import os
 import shutil
 import signal
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike_bench.cli.options import add_plugin_options, plugins_of
-from lookalike_bench.errors import EpisodeError, UsageError
+from lookalike_bench.errors import EpisodeError, UsageError, VideoError
 
 if TYPE_CHECKING:
     from lookalike_bench.plugins.manager import PluginManager
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", metavar="TASK", type=Path, help="a task file")
-    parser.add_argument("--seed", metavar="N", type=_seed, help="seed or level (default: the lowest not evaluated on)")
+    parser.add_argument(
+        "--seed", metavar="N", type=_seed, help="seed or level (default: the lowest not evaluated on nor demonstrated)"
+    )
     parser.add_argument("--out", metavar="FILE", type=Path, help="the file (default: demonstrations/TASK-SEED.json)")
     parser.add_argument("--video", metavar="FILE", type=Path, help="render the play as an MP4, too")
     parser.add_argument("--force", action="store_true", help="overwrite --out and --video")
-    parser.add_argument("--port", metavar="N", type=int, default=0, help="port of the page (default: a free one)")
+    parser.add_argument("--port", metavar="N", type=_port, default=0, help="port of the page (default: a free one)")
     parser.add_argument("--no-browser", action="store_true", help="only print the page's address")
     add_plugin_options(parser)
 
@@ -39,10 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     plugins = plugins_of(arguments)
     task = load_task(arguments.task)
-    seed = _unseen_seed(task) if arguments.seed is None else arguments.seed
+    seed = _new_seed(task) if arguments.seed is None else arguments.seed
     path = arguments.out or free_path(Path("demonstrations") / f"{task.name}-{seed}.json")
     for given in filter(None, (path, arguments.video)):
         _check_place(given, arguments.force)
+    if path.suffix != ".json":
+        raise UsageError(f"--out {path}: a demonstration is JSON; name it {path.stem}.json")
     if arguments.video and arguments.video.suffix != ".mp4":
         raise UsageError(f"--video {arguments.video}: the video is an MP4; name it {arguments.video.stem}.mp4")
 
@@ -86,10 +92,12 @@ def _play(recording: Recording, task: Task, arguments: argparse.Namespace) -> No
 
 
 def _tell(recording: Recording, task: Task, arguments: argparse.Namespace, plugins: PluginManager) -> int:
-    """Save, check that what was written replays exactly, and tell how it is used."""
+    """Check that what was written replays exactly, and tell how it is used."""
     if not recording.files:
         print("Nothing was played, so nothing was written.", file=sys.stderr)
         return 1
+    if recording.trouble:
+        print(f"{recording.trouble}; the play is in {recording.path} instead", file=sys.stderr)
     from lookalike_bench.recording.recording import open_for_play
     from lookalike_bench.videos.demonstrations import check_demonstration, render_demonstration
 
@@ -101,6 +109,8 @@ def _tell(recording: Recording, task: Task, arguments: argparse.Namespace, plugi
             print(f"\n{path}: {demonstration.result}, {size:.1f} kB, origin {demonstration.origin}", flush=True)
             check_demonstration(demonstration, environment)
             print("It was played again, and the same came out.")
+            if task.file.goal.level_complete and demonstration.result and not demonstration.result.complete:
+                print("It does not complete the level, which is the task's goal: a critic would learn from a failure.")
         if arguments.video:
             video = render_demonstration(demonstration, environment)
             partial = arguments.video.with_suffix(".partial.mp4")
@@ -110,7 +120,7 @@ def _tell(recording: Recording, task: Task, arguments: argparse.Namespace, plugi
     finally:
         environment.close()
     print("\n" + _use(list(recording.files), task))
-    return 0
+    return 1 if recording.trouble else 0
 
 
 def _use(paths: list[Path], task: Task) -> str:
@@ -129,9 +139,23 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _unseen_seed(task: Task) -> int:
-    """The lowest seed that the task does not evaluate on."""
-    return next(seed for seed in range(len(task.published_seeds) + 1) if seed not in task.published_seeds)
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**16:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def _new_seed(task: Task) -> int:
+    """The lowest seed that the task neither evaluates on nor has a demonstration of."""
+    from lookalike_bench.videos.demonstrations import read_demonstration
+
+    known = set(task.published_seeds)
+    for video in task.file.videos:
+        if video.demonstration is not None:
+            # One that is not recorded yet, or broken, tells no seed: that is for those who watch it to say.
+            with contextlib.suppress(VideoError):
+                known.add(read_demonstration(task.folder / video.demonstration).seed)
+    return next(seed for seed in itertools.count() if seed not in known)
 
 
 def _check_place(path: Path, force: bool) -> None:
@@ -151,9 +175,15 @@ def _interrupts_end_the_play(recording: Recording) -> Iterator[None]:
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {name: signal.signal(getattr(signal, name), _interrupt) for name in names}
     try:
-        yield
-    except KeyboardInterrupt:
-        print(flush=True)
+        try:
+            yield
+        except (KeyboardInterrupt, OSError) as end:
+            # What a closed terminal answers to whoever writes to it, before or after its hangup.
+            if isinstance(end, OSError) and end.errno != errno.EIO:
+                raise
+            _end_the_line()
+        finally:
+            recording.save_at_the_end()
     except EpisodeError:
         if recording.steps:
             print(f"What was played before is in {recording.path}.", flush=True)
@@ -161,8 +191,19 @@ def _interrupts_end_the_play(recording: Recording) -> Iterator[None]:
     finally:
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
-        recording.save()
 
 
 def _interrupt(number: int, frame: object) -> None:
+    # A shell that ends passes on the hangup that its terminal has sent already.
+    signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
+
+
+def _end_the_line() -> None:
+    """End the line that was interrupted. In a terminal that was closed, whatever is said from now on goes nowhere."""
+    try:
+        print(flush=True)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())

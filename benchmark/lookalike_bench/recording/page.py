@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from lookalike_bench.errors import LookalikeError
 from lookalike_bench.publish.pages import data_block, render
 from lookalike_bench.recording.keys import layout
-from lookalike_bench.recording.recording import Recording
+from lookalike_bench.recording.recording import NotWritten, Recording
 from lookalike_bench.videos.demonstrations import Filmed
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class PlayedGame:
         self.failure: LookalikeError | None = None
         self._lock = threading.Lock()
         self._pages = 0
+        self._by_a_person = False
         recording.begin()
         self._actions = recording.environment.actions()
         self._first_picture = self._picture = environment.picture()
@@ -53,6 +54,7 @@ class PlayedGame:
         """A new page, which from now on is the one that plays."""
         with self._lock:
             self._pages += 1
+            self._by_a_person = False
             height, width = self._picture.shape[:2]
             keys = layout(self._actions)
             game = {
@@ -80,12 +82,14 @@ class PlayedGame:
 
     def answer(self, what: str, values: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         """Do what the page asks, and give its state and the picture to show, as JPEG. Raises Refused, and
-        LookalikeError where the game or the disk fails."""
+        LookalikeError where the game fails; a disk that fails ends nothing and is told in the state."""
         with self._lock:
             if values.get("page") != self._pages:
                 raise Refused("The game was opened in another tab, and goes on there.")
             try:
                 self._do(what, values)
+            except NotWritten:
+                pass
             except LookalikeError as error:
                 self.failure = error
                 raise
@@ -97,13 +101,18 @@ class PlayedGame:
 
     def _do(self, what: str, values: Mapping[str, Any]) -> None:
         recording = self.recording
+        if what != "play":
+            # A page that asks for anything else does not play meanwhile.
+            recording.pause()
         if what == "look":
-            if values.get("automated") is True:
-                recording.origin = "scripted"
+            self._by_a_person = values.get("automated") is False
         elif what == "play":
             if values.get("action") not in self._actions:
                 raise Refused("The game has no such action.")
             if not recording.ended:
+                # An attempt is a person's if all of it is.
+                if not (recording.steps and self._by_a_person):
+                    recording.origin = "human" if self._by_a_person else "scripted"
                 recording.play(values["action"])
                 # Some games show the next level as soon as one has ended: the last picture of this one stays.
                 if not recording.ended:
@@ -113,7 +122,7 @@ class PlayedGame:
             self._picture = self._first_picture
         elif what in ("save", "stop"):
             recording.save(keep=True)
-        else:
+        elif what != "pause":
             raise Refused("There is nothing of this name.")
 
     def _state(self) -> dict[str, Any]:
@@ -132,6 +141,7 @@ class PlayedGame:
             "score": f"{observation.score:g}",
             "ended": ended,
             "file": str(self.recording.path),
+            "trouble": self.recording.trouble,
         }
 
 

@@ -9,7 +9,9 @@ recording.files                          # {PosixPath('demonstrations/zork-5.jso
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +28,12 @@ HELD_SECONDS = 0.2
 """An action that follows itself within this time was held, and is written once with how often it was played."""
 
 
+class NotWritten(UsageError):
+    """The file cannot be written now. The play is still there, and can be saved again."""
+
+
 class Step(NamedTuple):
-    """One action: when it began, in seconds since the first one, and the digest that it led to."""
+    """One action: when it began, in seconds of play since the first one, and the digest that it led to."""
 
     action: str
     moment: float
@@ -37,8 +43,8 @@ class Step(NamedTuple):
 class Recording:
     """Attempts at one level, one file for each that is worth a file.
 
-    `save_every` is the time in seconds after which a step writes the file again. An environment's own errors
-    pass through; a file that cannot be written raises UsageError only from `save`.
+    `save_every` is the time in seconds after which a step writes the file again; `trouble` says why it could not be
+    written, "" where it could. An environment's own errors pass through.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Recording:
         self.files: dict[Path, Demonstration] = {}
         self.taken_back = 0
         self._asked_to_keep = False
+        self._paused_at: float | None = None
         self._saved_at = 0.0
         self._clear()
 
@@ -71,24 +78,27 @@ class Recording:
     def ended(self) -> bool:
         return self.observation.terminated or self.observation.truncated
 
-    @property
-    def seconds(self) -> float:
-        """Since the first action."""
-        return time.monotonic() - self._started if self.steps else 0.0
-
     def play(self, action: str) -> Observation:
         """Play one action; after the end nothing more is played."""
         if self.ended:
             return self.observation
+        now = time.monotonic()
         if not self.steps:
-            self._started = time.monotonic()
-        moment = round(self.seconds, 2)
+            self._started = now
+        elif self._paused_at is not None:
+            self._started += now - self._paused_at
+        self._paused_at = None
         observation = self.environment.step(action)
-        self.steps.append(Step(action, moment, self.environment.digest()[:DIGITS]))
+        self.steps.append(Step(action, round(now - self._started, 2), self.environment.digest()[:DIGITS]))
         self.observation, self._unsaved = observation, True
         if self.ended or time.monotonic() - self._saved_at >= self.save_every:
             self.autosave()
         return self.observation
+
+    def pause(self) -> None:
+        """The time until the next action is none of the play's."""
+        if self._paused_at is None:
+            self._paused_at = time.monotonic()
 
     def take_back(self) -> Observation:
         """As if the last action had not been played: all before it are played again."""
@@ -102,7 +112,7 @@ class Recording:
 
     def restart(self) -> Observation:
         """Begin another attempt. One that completed the level, scored, or was saved on request keeps its file; the
-        file of any other is taken by the new attempt."""
+        file of any other is taken by the new attempt. Raises NotWritten, and then the attempt goes on."""
         result = result_of(self.observation, len(self.steps))
         if self.steps and (result.complete or result.score > self._first_score or self._asked_to_keep):
             self.save()
@@ -113,13 +123,11 @@ class Recording:
         """Save what is not saved yet. A disk that is full for a moment must not end the play."""
         self._saved_at = time.monotonic()
         if self._unsaved and self.steps:
-            try:
+            with contextlib.suppress(NotWritten):
                 self.save()
-            except UsageError:
-                self._unsaved = True
 
     def save(self, keep: bool = False) -> None:
-        """Write the attempt's file, if anything was played. `keep`: a person asked for it."""
+        """Write the attempt's file, if anything was played. `keep`: a person asked for it. Raises NotWritten."""
         self._asked_to_keep |= keep and bool(self.steps)
         if not self.steps:
             return
@@ -127,9 +135,25 @@ class Recording:
         try:
             demonstration.save(self.path)
         except OSError as error:
-            raise UsageError(f"{self.path}: cannot be written: {error.strerror}") from error
+            self.trouble = f"{self.path}: cannot be written: {error.strerror}"
+            raise NotWritten(self.trouble) from error
         self.files[self.path] = demonstration
-        self._unsaved = False
+        self._unsaved, self.trouble = False, ""
+
+    def save_at_the_end(self) -> None:
+        """Save; where the file cannot be written, into the temporary directory, while `trouble` still says why.
+        Raises NotWritten where that cannot be written either."""
+        try:
+            self.save()
+        except NotWritten as trouble:
+            # A file that was written before holds only the beginning.
+            self.files.pop(self.path, None)
+            try:
+                self.path = Path(tempfile.mkdtemp(prefix="lookalike-bench-")) / self.path.name
+                self.save()
+            except (OSError, NotWritten):
+                raise trouble from None
+            self.trouble = str(trouble)
 
     def demonstration(self) -> Demonstration:
         """What was played so far."""
@@ -171,8 +195,10 @@ class Recording:
         self.steps: list[Step] = []
         self.observation = Observation("")
         self._started = self._first_score = 0.0
+        self._paused_at = None
         self._unsaved = self._asked_to_keep = False
         self.taken_back = 0
+        self.trouble = ""
 
 
 def open_for_play(plugins: PluginManager, spec: PluginSpec) -> tuple[Environment, PluginSpec]:

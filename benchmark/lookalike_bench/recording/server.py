@@ -37,9 +37,8 @@ class PlayServer(ThreadingHTTPServer):
         self.stopped = threading.Event()
         try:
             super().__init__((HOST, port), Handler)
-        except (OSError, OverflowError) as error:
-            taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-            reason = "it is in use" if taken else str(error)
+        except OSError as error:
+            reason = "it is in use" if error.errno == errno.EADDRINUSE else str(error)
             raise UsageError(f"--port {port}: {reason}; without --port, a free one is taken") from None
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
 
@@ -73,7 +72,16 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        if self._path() == "":
+        path = self._path()
+        if path is None:
+            return
+        if path:
+            self._send(HTTPStatus.NOT_FOUND, "text/plain; charset=utf-8", b"There is nothing of this name.")
+        elif not self.path.endswith("/"):
+            # A page there would ask for its game in the wrong place, and each page that is made takes the game over.
+            address = {"Location": f"/{self.server.word}/"}
+            self._send(HTTPStatus.PERMANENT_REDIRECT, "text/plain; charset=utf-8", b"", address)
+        else:
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", self.server.game.page().encode())
 
     def do_POST(self) -> None:
@@ -91,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.stopped.set()
             return
         self._send(HTTPStatus.OK, "image/jpeg", picture, {"Play-State": json.dumps(state)})
-        if path == "stop":
+        if path == "stop" and not state["trouble"]:
             self.server.stopped.set()
 
     def _path(self) -> str | None:

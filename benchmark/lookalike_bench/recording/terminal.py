@@ -10,7 +10,9 @@ Opening the small mailbox reveals a leaflet.
 from __future__ import annotations
 
 import io
+import shutil
 import sys
+import textwrap
 
 from lookalike_bench.recording.recording import Recording
 from lookalike_bench.text import printable, without_controls
@@ -36,6 +38,7 @@ def play_in_terminal(recording: Recording) -> None:
             return
         if not person:
             print(printable(line))
+        trouble = recording.trouble
         if line == "/quit":
             return
         if line == "/undo":
@@ -44,6 +47,10 @@ def play_in_terminal(recording: Recording) -> None:
             _show(f"The recorder has no command {line}. {HELP}")
         elif line:
             _show(recording.play(line).text)
+        if recording.trouble and not trouble:
+            _show(f"({recording.trouble}. The play goes on; every action tries again.)")
+        elif trouble and not recording.trouble:
+            _show(f"({recording.path} is written again.)")
     _show(f"\nThe game has ended with a score of {recording.observation.score:g}.")
 
 
@@ -55,4 +62,9 @@ def _taken_back(recording: Recording) -> str:
 
 
 def _show(text: str) -> None:
-    print("\n".join(printable(line) for line in text.split("\n")))
+    lines = [printable(line) for line in text.split("\n")]
+    if sys.stdout.isatty():
+        # A line that is too long is broken between words; the terminal would do so within one.
+        width = shutil.get_terminal_size().columns
+        lines = [part for line in lines for part in textwrap.wrap(line, width) or [""]]
+    print("\n".join(lines))

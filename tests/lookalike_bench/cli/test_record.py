@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 from pathlib import Path
 
@@ -62,6 +63,13 @@ def test_a_place_where_nothing_can_be_written(capsys: pytest.CaptureFixture[str]
     assert "not a folder" in refused(capsys, task, "--out", task / "play.json")
 
 
+def test_a_demonstration_is_json_and_no_video_takes_its_place(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    error = refused(capsys, write_task(tmp_path), "--out", "mine.mp4", "--video", "mine.mp4")
+    assert "mine.mp4: a demonstration is JSON; name it mine.json" in error
+
+
 def test_a_video_is_an_mp4(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "name it play.mp4" in refused(capsys, write_task(tmp_path), "--video", "play2/play.gif")
 
@@ -71,15 +79,17 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert f"--port {port}: it is in use" in refused(capsys, task, "--port", port, "--no-browser")
-    assert "--port 99999" in refused(capsys, task, "--port", "99999", "--no-browser")
     assert not (tmp_path / "demonstrations").exists()
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none(capsys: pytest.CaptureFixture[str], tmp_path: Path, port: str) -> None:
+    assert "expected a port from 0 to 65535" in refused(capsys, write_task(tmp_path), f"--port={port}")
 
 
 def test_nothing_played_is_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert main(["record", str(write_task(tmp_path)), "--plugin", str(FAKE_PLUGINS)]) == 1
     assert "Nothing was played" in capsys.readouterr().err
@@ -89,10 +99,35 @@ def test_nothing_played_is_told(
 def test_an_evaluated_seed_is_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import io
-
     monkeypatch.setattr("sys.stdin", io.StringIO("east\n"))
     assert main(["record", str(write_task(tmp_path)), "--seed", "1", "--plugin", str(FAKE_PLUGINS)]) == 0
     shown = capsys.readouterr().out
     assert "The task evaluates on seed 1" in shown
     assert "{demonstration: demonstrations/corridor-1.json}" in shown
+
+
+def test_the_seed_is_by_default_one_that_the_task_neither_evaluates_on_nor_demonstrates(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.json").write_text("{")
+    for seed in (3, 5):
+        monkeypatch.setattr("sys.stdin", io.StringIO("east\n"))
+        recorded = ["record", str(write_task(tmp_path)), "--seed", str(seed), "--out", f"{seed}.json"]
+        assert main([*recorded, "--plugin", str(FAKE_PLUGINS)]) == 0
+    named = ("3.json", "5.json", "missing.json", "broken.json")
+    videos = "".join(f"\n  - {{demonstration: {name}}}" for name in named)
+    task = write_task(tmp_path, f"videos:{videos}", without=("videos",))
+    for expected in (4, 4):  # what is not in the task file is none of the task's
+        monkeypatch.setattr("sys.stdin", io.StringIO("east\n"))
+        assert main(["record", str(task), "--plugin", str(FAKE_PLUGINS)]) == 0
+        assert f"seed {expected}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("steps", "told"), [(3, True), (4, False)])
+def test_a_demonstration_of_a_failure_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, told: bool
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("east\n" * steps))
+    task = write_task(tmp_path, "goal: {level_complete: true}", without=("goal",))
+    assert main(["record", str(task), "--plugin", str(FAKE_PLUGINS)]) == 0
+    assert ("does not complete the level" in capsys.readouterr().out) == told

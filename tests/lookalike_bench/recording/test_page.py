@@ -157,9 +157,59 @@ def test_escape_and_a_window_without_focus_pause(browser: Browser, recorder: Rec
         wait_until(lambda: "Paused" in message(page))
         time.sleep(0.2)
         before = steps(page)
-        time.sleep(0.3)
+        time.sleep(2)
         assert steps(page) == before
         page.let_go("ArrowUp")
+    assert page.run("document.getElementById('time').textContent") == "0:00", "no pause is counted"
+
+
+def test_what_is_said_hides_nothing_of_the_picture(browser: Browser, recorder: Recorder) -> None:
+    for width, height in ((1200, 800), (390, 844)):
+        page = browser.open(recorder.url, width=width, height=height)
+        wait_until(lambda page=page: "begin" in message(page))
+        screen, said = (
+            page.run(f"(({{top, bottom, height}}) => [top, bottom, height])({name}.getBoundingClientRect())")
+            for name in ("document.getElementById('screen')", "document.getElementById('message')")
+        )
+        assert screen[1] <= said[0]
+        page.run("document.getElementById('message').textContent = ''")
+        assert page.run("document.getElementById('message').getBoundingClientRect().height") == said[2] > 0
+
+
+def test_the_rate_is_of_enough_frames_and_never_more_than_the_game_has(browser: Browser, recorder: Recorder) -> None:
+    page = open_ready(browser, recorder)
+    page.run(
+        "rates = []; new MutationObserver(() => rates.push([steps.textContent, rate.textContent]))"
+        ".observe(rate, {childList: true}); steps = document.getElementById('steps')"
+    )
+    page.hold("ArrowUp")
+    wait_until(lambda: steps(page) >= 20)
+    page.run("document.getElementById('restart').click()")
+    wait_until(lambda: page.run("document.getElementById('rate').textContent") == "-")
+    rates = [(int(count), rate) for count, rate in page.run("rates") if rate != "-"]
+    assert rates[0][0] >= 8 and all(1 <= int(rate) <= 15 for _, rate in rates)
+
+
+def test_a_disk_that_refuses_is_told_and_ends_nothing(browser: Browser, recorder: Recorder) -> None:
+    page = open_ready(browser, recorder)
+    in_the_way = recorder.folder / "demonstrations"
+    in_the_way.write_text("not a folder")
+    page.hold("ArrowRight")
+    wait_until(lambda: "Level complete" in message(page))
+    page.let_go("ArrowRight")
+    played = steps(page)
+    for button in ("save", "restart", "stop"):
+        page.run("document.getElementById('file').textContent = ''")  # so that it must be told again
+        page.run(f"document.getElementById('{button}').click()")
+        wait_until(lambda: "cannot be written" in page.run("document.getElementById('file').textContent"))
+        assert steps(page) == played and "Level complete" in message(page)
+    assert recorder.process.poll() is None
+    in_the_way.unlink()
+    page.run("document.getElementById('save').click()")
+    wait_until(lambda: "Written to" in page.run("document.getElementById('file').textContent"))
+    page.run("document.getElementById('stop').click()")
+    assert recorder.end() == 0, recorder.output
+    assert len(read_demonstration(recorder.folder / "demonstrations" / "corridor-3.json").played) == played
 
 
 def test_buttons_on_the_screen_play_too(browser: Browser, recorder: Recorder) -> None:
@@ -184,7 +234,7 @@ def test_a_later_tab_takes_over_and_goes_on_where_the_first_was(browser: Browser
     wait_until(lambda: steps(first) >= 3)
     second = open_ready(browser, recorder)
     assert steps(second) >= 3 and "go on" in message(second)
-    wait_until(lambda: "Paused" in message(first))  # nobody looks at it any more
+    wait_until(lambda: message(first) != "")  # nobody looks at it any more
     first.run("document.getElementById('save').click()")
     wait_until(lambda: "another tab" in message(first))
     assert first.run("document.getElementById('file').textContent") == ""
@@ -242,6 +292,52 @@ def test_nobody_else_gets_an_answer(recorder: Recorder) -> None:
     assert json.loads(answer.headers["Play-State"])["steps"] == 0, "none of them played"
 
 
+def test_other_addresses_below_the_word_are_answered_and_take_no_game_away(recorder: Recorder) -> None:
+    path = urlsplit(recorder.url).path
+    assert recorder.ask("GET", path).status == 200
+    answer = recorder.ask("GET", path.rstrip("/"))
+    assert (answer.status, answer.headers["Location"]) == (308, path)
+    assert recorder.ask("GET", f"{path}play").status == 404
+    assert recorder.ask("POST", f"{path}look", b'{"page": 1}').status == 200, "the first page still plays"
+
+
+@pytest.mark.parametrize(
+    ("looks", "origin"),
+    [
+        ([], "scripted"),
+        ([b'{"page": 1, "automated": true}'], "scripted"),
+        ([b'{"page": 1, "automated": "no"}'], "scripted"),
+        ([b'{"page": 1, "automated": false}'], "human"),
+    ],
+)
+def test_only_a_page_in_a_browser_that_nobody_drives_is_a_persons(
+    recorder: Recorder, looks: list[bytes], origin: str
+) -> None:
+    path = urlsplit(recorder.url).path
+    recorder.ask("GET", path)
+    for look in looks:
+        assert recorder.ask("POST", f"{path}look", look).status == 200
+    assert recorder.ask("POST", f"{path}play", b'{"page": 1, "action": "right"}').status == 200
+    assert recorder.ask("POST", f"{path}stop", b'{"page": 1}').status == 200
+    assert recorder.end() == 0, recorder.output
+    assert read_demonstration(recorder.folder / "demonstrations" / "corridor-3.json").origin == origin
+
+
+def test_a_play_that_a_program_shared_is_no_persons_and_the_next_attempt_may_be(recorder: Recorder) -> None:
+    path = urlsplit(recorder.url).path
+    for page, automated in ((1, b"true"), (2, b"false")):
+        recorder.ask("GET", path)
+        recorder.ask("POST", f"{path}look", b'{"page": %d, "automated": %s}' % (page, automated))
+        recorder.ask("POST", f"{path}play", b'{"page": %d, "action": "right"}' % page)
+    recorder.ask("POST", f"{path}save", b'{"page": 2}')
+    recorder.ask("POST", f"{path}restart", b'{"page": 2}')
+    recorder.ask("POST", f"{path}play", b'{"page": 2, "action": "right"}')
+    recorder.ask("POST", f"{path}stop", b'{"page": 2}')
+    assert recorder.end() == 0, recorder.output
+    files = [recorder.folder / "demonstrations" / f"corridor-3{number}.json" for number in ("", "-2")]
+    assert [read_demonstration(file).origin for file in files] == ["scripted", "human"]
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -281,6 +377,7 @@ def test_a_real_procgen_level(browser: Browser, tmp_path: Path) -> None:
             wait_until(lambda before=before: steps(page) > before)
         time.sleep(0.3)
         assert steps(page) == 5, "the maze stands still while no key is down, and a short press is one step"
+        assert page.run("document.getElementById('rate').textContent") == "-", "standing still is no slow game"
         page.run("document.getElementById('stop').click()")
         assert recorder.end() == 0, recorder.output
         assert page.problems == []

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
-from lookalike_bench.errors import UsageError
 from lookalike_bench.plugins.environment import Environment
-from lookalike_bench.recording.recording import Recording, free_path
+from lookalike_bench.recording.recording import NotWritten, Recording, free_path
 from lookalike_bench.tasks.schema import PluginSpec
 from lookalike_bench.videos.demonstrations import check_demonstration, read_demonstration, render_demonstration
 
@@ -120,13 +120,75 @@ def test_nothing_played_is_nothing_written(tmp_path: Path) -> None:
     assert not recording.files and not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_refuses_ends_no_play_and_is_told_at_its_end(tmp_path: Path, clock: Clock) -> None:
+def test_a_pause_is_no_time_of_the_play(tmp_path: Path, clock: Clock) -> None:
+    recording = record(Corridor(length=9), tmp_path / "corridor.json")
+    clock.now += 50
+    recording.pause()  # before anything was played
+    play(recording, clock, "east", seconds=2)
+    for _ in range(2):
+        recording.pause()
+        clock.now += 30
+    play(recording, clock, "east", seconds=3)
+    play(recording, clock, "east")
+    assert read_demonstration(tmp_path / "corridor.json").times == [0, 2, 5]
+
+
+def test_a_disk_that_refuses_ends_no_play_and_is_told_as_long_as_it_does(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "folder").write_text("not a folder")
-    recording = record(Corridor(), tmp_path / "folder" / "corridor.json")
+    recording = record(Corridor(length=9), tmp_path / "folder" / "corridor.json")
     play(recording, clock, "east", "east")
     assert len(recording.steps) == 2
-    with pytest.raises(UsageError, match=r"corridor\.json: cannot be written"):
-        recording.save()
+    with pytest.raises(NotWritten, match=r"corridor\.json: cannot be written"):
+        recording.save(keep=True)
+    with pytest.raises(NotWritten):
+        recording.restart()
+    assert "corridor.json: cannot be written" in recording.trouble
+    (tmp_path / "folder").unlink()
+    play(recording, clock, "west")
+    assert recording.trouble == ""
+    assert read_demonstration(tmp_path / "folder" / "corridor.json").actions == ["east", "east", "west"]
+
+
+def test_a_play_that_fits_nowhere_else_is_saved_in_the_temporary_directory(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    recording = record(Corridor(length=9), tmp_path / "folder" / "corridor.json")
+    play(recording, clock, "east")
+    (tmp_path / "folder").rename(tmp_path / "elsewhere")
+    (tmp_path / "folder").write_text("not a folder")
+    play(recording, clock, "east")
+    recording.save_at_the_end()
+    [(path, demonstration)] = recording.files.items()
+    assert path.is_relative_to(tmp_path / "temporary") and path == recording.path
+    assert read_demonstration(path) == demonstration and demonstration.actions == ["east", "east"]
+    assert "folder/corridor.json: cannot be written" in recording.trouble
+
+
+def test_where_nothing_can_be_written_the_file_that_was_asked_for_is_named(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    (tmp_path / "folder").write_text("not a folder")
+    recording = record(Corridor(), tmp_path / "folder" / "corridor.json")
+    play(recording, clock, "east")
+    with pytest.raises(NotWritten, match=r"folder/corridor\.json: cannot be written"):
+        recording.save_at_the_end()
+
+
+def test_a_disk_that_is_full_keeps_the_file_before_and_no_half_of_the_next(tmp_path: Path, clock: Clock) -> None:
+    recording = record(Corridor(length=9), tmp_path / "corridor.json")
+    play(recording, clock, "east")
+    before = (tmp_path / "corridor.json").read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+    try:
+        play(recording, clock, "east")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "corridor.json: cannot be written" in recording.trouble
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"corridor.json": before}
 
 
 def test_a_recorded_play_renders_to_the_frames_that_were_seen(tmp_path: Path, clock: Clock, own_cache: Path) -> None:

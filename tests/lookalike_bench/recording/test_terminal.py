@@ -31,8 +31,9 @@ def command(task: Path, *more: str | Path) -> list[str]:
 class Terminal:
     """A process with a terminal, and a person who reads before writing."""
 
-    def __init__(self, arguments: list[str], folder: Path) -> None:
+    def __init__(self, arguments: list[str], folder: Path, columns: int = 80) -> None:
         ours, theirs = pty.openpty()
+        termios.tcsetwinsize(ours, (24, columns))
         self.process = subprocess.Popen(
             arguments, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, close_fds=True, start_new_session=True,
             env={**os.environ, "TERM": "xterm", "INPUTRC": os.devnull},
@@ -52,6 +53,11 @@ class Terminal:
 
     def write(self, text: str) -> None:
         os.write(self.ours, text.encode())
+
+    def close(self) -> int:
+        """Close its window; the exit code."""
+        os.close(self.ours)
+        return self.process.wait(30)
 
     def end(self) -> int:
         """The exit code, when it has ended by itself."""
@@ -109,6 +115,54 @@ def test_no_end_loses_what_was_played(tmp_path: Path, ending: str | signal.Signa
     assert terminal.end() == (-signal.SIGKILL if ending == signal.SIGKILL else 0)
     assert read_demonstration(tmp_path / "mine.json").actions == ["east", "east"]
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_a_terminal_that_is_closed_ends_the_play_in_order(tmp_path: Path) -> None:
+    terminal = Terminal(command(write_task(tmp_path, CORRIDOR, without=("environment",))), tmp_path)
+    terminal.wait_for("> ")
+    terminal.write("east\n")
+    terminal.wait_for("You are 1 steps in.")
+    terminal.wait_for("> ")
+    assert terminal.close() == 0
+    assert read_demonstration(tmp_path / "demonstrations" / "corridor-3.json").actions == ["east"]
+
+
+def test_a_narrow_terminal_breaks_lines_between_words(tmp_path: Path) -> None:
+    task = write_task(tmp_path, CORRIDOR, without=("environment",))
+    terminal = Terminal(command(task), tmp_path, columns=24)
+    terminal.wait_for("> ")
+    terminal.write("/quit\n")
+    terminal.end()
+    assert "You are in a corridor.\r\nThe exit is in the east.\r\nOne direction. /undo" in terminal.seen
+
+
+def test_a_file_that_cannot_be_written_is_told_at_once_and_saved_elsewhere(tmp_path: Path) -> None:
+    task = write_task(tmp_path, CORRIDOR, without=("environment",))
+    for folder in ("temporary", "work"):
+        (tmp_path / folder).mkdir()
+    terminal = Terminal(
+        ["env", f"TMPDIR={tmp_path / 'temporary'}", *command(task, "--out", "mine/play.json")], tmp_path
+    )
+    terminal.wait_for("> ")
+    (tmp_path / "mine").write_text("not a folder")
+    terminal.write("east\n")
+    terminal.wait_for("mine/play.json: cannot be written")
+    terminal.write("east\n")
+    terminal.wait_for("You are 2 steps in.")
+    (tmp_path / "mine").unlink()
+    terminal.write("east\n")
+    terminal.wait_for("(mine/play.json is written again.)")
+    assert terminal.seen.count("cannot be written") == 1
+    (tmp_path / "mine").rename(tmp_path / "work" / "mine")
+    (tmp_path / "mine").write_text("not a folder")
+    terminal.write("east\n")
+    terminal.wait_for("cannot be written")
+    terminal.write("/quit\n")
+    assert terminal.end() == 1
+    [rescued] = (tmp_path / "temporary").glob("*/play.json")
+    assert read_demonstration(rescued).actions == ["east"] * 4
+    assert f"the play is in {rescued} instead" in terminal.seen.replace("\r\n", "")
+    assert "the same came out" in terminal.seen
 
 
 def test_piped_commands_are_scripted(tmp_path: Path) -> None:

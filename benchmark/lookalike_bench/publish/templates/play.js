@@ -19,7 +19,8 @@ let loops = 0; // how many loops were begun: only the latest goes on
 let asked = Promise.resolve(); // the latest request: they go out one after the other
 let over = false; // the attempt or the recorder has ended
 let started = false; // something was played in this attempt
-const frames = []; // when the frames of the last two seconds came
+let trouble = ""; // why the file cannot be written
+const frames = []; // when the latest frames came, as long as one follows the other
 
 // --- keys ---------------------------------------------------------------------------------------------------------
 
@@ -110,15 +111,16 @@ for (const button of document.querySelectorAll("[data-button]")) {
 async function play() {
   const mine = ++loops;
   playing = true;
-  frames.length = 0;
   say("");
   let next = performance.now();
   while (playing && mine === loops) {
     const action = chosen();
     if (action !== null) await ask("play", { action });
+    else forgetFrames();
     next = Math.max(next + PERIOD, performance.now());
     await new Promise((resolve) => setTimeout(resolve, next - performance.now()));
   }
+  forgetFrames();
 }
 
 function pause() {
@@ -126,6 +128,7 @@ function pause() {
   if (!playing) return;
   playing = false;
   say(PAUSED);
+  ask("pause");
 }
 
 document.addEventListener("visibilitychange", () => document.hidden && pause());
@@ -144,9 +147,11 @@ async function request(what, values) {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ ...values, page: game.page }),
+      keepalive: what === "pause", // also where the page is being closed
     });
   } catch {
-    return end(`The recorder has ended. What was played is in ${game.file}.`);
+    const where = trouble ? "The terminal says where the play is." : `What was played is in ${game.file}.`;
+    return end(`The recorder has ended. ${where}`);
   }
   if (!answer.ok) return end(await answer.text());
   const state = JSON.parse(answer.headers.get("Play-State"));
@@ -162,20 +167,34 @@ function show(state, frame) {
   byId("score").textContent = state.score;
   const seconds = Math.floor(state.seconds);
   byId("time").textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  if (frame) {
-    const now = performance.now();
-    frames.push(now);
-    while (frames[0] < now - 2000) frames.shift();
-    if (frames.length > 1) byId("rate").textContent = Math.round((1000 * (frames.length - 1)) / (now - frames[0]));
-  }
+  if (frame) countFrame();
   started = state.steps > 0;
   over = state.ended !== "";
   game.file = state.file;
+  if (state.trouble !== trouble) {
+    trouble = state.trouble;
+    tellTrouble();
+  }
   if (over) {
     playing = false;
     releaseAll();
     say(state.ended);
   }
+}
+
+/** The rate that was reached: of so few frames that chance would make it, none. */
+function countFrame() {
+  const now = performance.now();
+  frames.push(now);
+  if (frames.length > 2 * game.frames_per_second) frames.shift();
+  if (frames.length < 8) return;
+  const rate = Math.round((1000 * (frames.length - 1)) / (now - frames[0]));
+  byId("rate").textContent = Math.min(rate, game.frames_per_second);
+}
+
+function forgetFrames() {
+  frames.length = 0;
+  byId("rate").textContent = "-";
 }
 
 /** Nothing more can be played here. */
@@ -192,31 +211,37 @@ function say(text) {
   byId("message").textContent = text;
 }
 
-// --- buttons ------------------------------------------------------------------------------------------------------
-
-async function command(what) {
-  playing = false;
-  releaseAll();
-  const done = await ask(what);
-  byId("screen").focus({ preventScroll: true });
-  return done;
+function tellTrouble() {
+  byId("file").classList.toggle("bad", trouble !== "");
+  const advice = "save again when it can be, or end with Ctrl-C in the terminal, which writes it elsewhere";
+  byId("file").textContent = trouble && `${trouble}. Nothing is lost: ${advice}.`;
 }
 
-byId("restart").addEventListener("click", async () => {
+// --- buttons ------------------------------------------------------------------------------------------------------
+
+/** Ask for something else than a frame; whether it was done, and the file could be written. */
+async function command(what, values) {
+  playing = false;
+  releaseAll();
   byId("file").textContent = "";
-  if (await command("restart")) say(READY);
-});
+  const answered = await ask(what, values);
+  if (trouble) {
+    tellTrouble();
+    byId("file").scrollIntoView({ block: "nearest" });
+  }
+  if (answered && !over && !playing) say(started ? PAUSED : READY);
+  byId("screen").focus({ preventScroll: true });
+  return answered && !trouble;
+}
+
+byId("restart").addEventListener("click", () => command("restart"));
 byId("save").addEventListener("click", async () => {
   if (!(await command("save"))) return;
-  if (!over) say(started ? PAUSED : READY);
   byId("file").textContent = started ? `Written to ${game.file}` : "Nothing was played yet.";
 });
 byId("stop").addEventListener("click", async () => {
   if (await command("stop")) end("Ended. The terminal says what was written; this page can be closed.");
 });
 
-(async () => {
-  // A browser that a program drives says so, and its play is no person's.
-  if (await ask("look", { automated: navigator.webdriver === true }) && !over) say(started ? PAUSED : READY);
-  byId("screen").focus({ preventScroll: true });
-})();
+// A browser that a program drives says so, and its play is no person's.
+command("look", { automated: navigator.webdriver === true });
