@@ -17,6 +17,11 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(" ", text)
 
 
+def shortened(text: str, width: int = 80) -> str:
+    """The text, or its beginning, so that an error that quotes it stays one line."""
+    return text if len(text) <= width else text[: width - 3] + "..."
+
+
 def without_controls(text: str) -> str:
     """The text with one space for each run of control characters and marks that reverse the direction."""
     return _CONTROLS.sub(" ", text)

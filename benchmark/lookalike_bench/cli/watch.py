@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from lookalike_bench.cli.live import say
     from lookalike_bench.engine.watching import failed_play, open_videos, watch
+    from lookalike_bench.errors import UsageError
     from lookalike_bench.tasks.schema import CriticSpec
     from lookalike_bench.tasks.spec import parse_plugin_spec
     from lookalike_bench.tasks.task import load_task
@@ -41,6 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     task = load_task(arguments.task)
     if arguments.critic:
         task = task.with_options(critic=parse_plugin_spec(arguments.critic))
+    if not task.file.videos:
+        raise UsageError(f"{task.path}: the task names no videos to watch")
     videos = open_videos(task, task.file.videos, plugins)
     for video in videos:
         say(f"watching {video.path.name} ({video.origin})")
@@ -80,7 +83,7 @@ def _write_sheet(
 
     if arguments.sheet or not (watched.from_cache and path.exists()):
         sheet = make_critic(plugins, spec, task).sheet(watched.reward_model, videos)
-        if sheet is None:
+        if sheet is None or not sheet.moments:
             print("no contact sheet: the critic has no pictures to show")
             return
         write_sheet(path, task.name, watched.reward_model, sheet)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from filelock import FileLock
 
 from lookalike_bench.engine.environments import open_environment, shows_pictures
 from lookalike_bench.engine.models import Models
-from lookalike_bench.errors import CriticFailure, EnvironmentFailure, TaskError, VideoError
+from lookalike_bench.errors import CriticFailure, EnvironmentFailure, RecordError, TaskError, VideoError
 from lookalike_bench.plugins.critic import Critic
 from lookalike_bench.plugins.environment import Environment, Walkthrough
 from lookalike_bench.plugins.manager import PluginManager
@@ -25,7 +26,7 @@ from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.tasks.assets import cache_directory
 from lookalike_bench.tasks.schema import CriticSpec, PluginSpec, VideoSpec
 from lookalike_bench.tasks.task import Task
-from lookalike_bench.types import Brief, Observation
+from lookalike_bench.types import Brief, EnvironmentInfo, Observation
 from lookalike_bench.videos.demonstrations import read_demonstration, render_demonstration
 from lookalike_bench.videos.video import Video, file_sha256
 from lookalike_bench.videos.walkthroughs import render_walkthrough
@@ -86,8 +87,9 @@ async def watch(
         path = cache_directory() / "reward-models" / f"{spec.plugin}-{task.name}-{key}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            from_cache = path.exists() and not fresh
-            reward_model = RewardModel.load(path) if from_cache else await critic.watch(videos, brief)
+            kept = None if fresh else _kept(path)
+            from_cache = kept is not None
+            reward_model = kept or await critic.watch(videos, brief)
             _check_first_look(task, critic, reward_model, first)
             if not from_cache:
                 reward_model.save(path)
@@ -96,10 +98,18 @@ async def watch(
         await critic.close()
 
 
+def _kept(path: Path) -> RewardModel | None:
+    """What was learned before; None if it is not there, or damaged, which costs another look and nothing else."""
+    try:
+        return RewardModel.load(path) if path.exists() else None
+    except RecordError:
+        return None
+
+
 def _open_video(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
     if spec.file is not None:
         path = task.folder / spec.file
-        if not path.is_file():
+        if not os.path.isfile(path):  # which a name that is too long is not
             raise VideoError(f"{task.path}: videos: {path}: no such file")
         # A recording's status line is its top row of text: the share is that of a terminal's 26 rows. A game of
         # pictures has none.
@@ -127,7 +137,7 @@ def _demonstrated(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
         else open_environment(plugins, played_in)
     )
     try:
-        _check_game(task, spec, environment, plugins, played_in)
+        _check_game(task, spec, plugins, played_in)
         return render_demonstration(
             demonstration, environment, **_cut(spec), mask_status_line=task.file.mask_status_line
         )
@@ -135,23 +145,29 @@ def _demonstrated(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
         environment.close()
 
 
-def _check_game(
-    task: Task, spec: VideoSpec, environment: Environment, plugins: PluginManager, played_in: PluginSpec
-) -> None:
-    """Refuse a demonstration of another game, unless the task says that it was played elsewhere."""
+def _check_game(task: Task, spec: VideoSpec, plugins: PluginManager, played_in: PluginSpec) -> None:
+    """Refuse a demonstration of another game, or mode of it, unless the task says that it was played elsewhere."""
     expected = spec.environment or task.file.environment
     if expected == played_in:
         return
-    other = open_environment(plugins, expected)
-    try:
-        name = other.info.name
-    finally:
-        other.close()
-    if environment.info.name != name:
+    there, here = (_as_played(plugins, one) for one in (played_in, expected))
+    if there.fingerprint != here.fingerprint:
+        names = there.name, here.name
+        was, expected_name = names if names[0] != names[1] else (there.fingerprint, here.fingerprint)
         raise VideoError(
-            f"{task.path}: videos: {spec.demonstration}: was played in {environment.info.name}, not in {name}; "
+            f"{task.path}: videos: {spec.demonstration}: was played in {was}, not in {expected_name}; "
             f"if that is meant, say so beside it: environment: {{plugin: {played_in.plugin}, ...}}"
         )
+
+
+def _as_played(plugins: PluginManager, spec: PluginSpec) -> EnvironmentInfo:
+    """What an environment is, apart from how a person plays it, which is frame by frame."""
+    by_hand = getattr(plugins.find("environment", spec.plugin).load(), "by_hand", {})
+    environment = open_environment(plugins, PluginSpec.model_validate({**spec.model_dump(), **by_hand}))
+    try:
+        return environment.info
+    finally:
+        environment.close()
 
 
 def _cut(spec: VideoSpec) -> dict[str, Any]:

@@ -15,7 +15,9 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import re
 import sys
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +25,12 @@ from types import ModuleType
 from typing import Any, Literal
 
 import pluggy
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError
 
 from lookalike_bench.errors import PluginError
 from lookalike_bench.plugins import hookspecs
+from lookalike_bench.text import shortened
 
 ENTRY_POINT_GROUP = "lookalike_bench"
 BUILT_IN = "builtin"
@@ -152,7 +157,8 @@ class PluginManager:
 
 
 def check_arguments(registered: Registered, made: type, arguments: Mapping[str, Any]) -> None:
-    """Raise PluginError for an argument that the class does not take, or a required one that is missing."""
+    """Raise PluginError for an argument that the class does not take, one whose value is not of the type that is
+    annotated, or a required one that is missing."""
     parameters = inspect.signature(made).parameters
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return
@@ -166,6 +172,28 @@ def check_arguments(registered: Registered, made: type, arguments: Mapping[str, 
     for parameter in parameters.values():
         if parameter.default is inspect.Parameter.empty and parameter.name not in arguments:
             raise PluginError(f"{what} needs the argument {parameter.name!r}")
+    try:
+        annotations = typing.get_type_hints(made.__init__, include_extras=True)  # type: ignore[misc]
+    except Exception:
+        return  # A stranger's annotation that means nothing at run time forbids nothing.
+    for argument, value in arguments.items():
+        if argument in annotations and (wrong := _wrong(value, annotations[argument])):
+            raise PluginError(f"{what}: {argument}: {wrong}")
+
+
+def _wrong(value: object, annotation: Any) -> str:
+    """What an annotation has against a value, and the nearest right one; empty if nothing."""
+    try:
+        TypeAdapter(annotation, config=ConfigDict(strict=True, allow_inf_nan=False)).validate_python(value)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        expected = " or ".join(dict.fromkeys(f["msg"].replace("Input should be ", "").strip() for f in faults))
+        named = [name for f in faults for name in re.findall(r"'([^']*)'", f.get("ctx", {}).get("expected", ""))]
+        near = difflib.get_close_matches(str(value), named, 1)
+        return f"expected {expected}, not {shortened(repr(value))}" + (f"; did you mean {near[0]!r}?" if near else "")
+    except PydanticSchemaGenerationError:
+        pass  # A class of the plugin's own, which no file can hold.
+    return ""
 
 
 def load_plugins(

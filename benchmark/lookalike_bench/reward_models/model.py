@@ -17,6 +17,7 @@ A critic of pictures keeps numbers too: `arrays`, stored beside the YAML as .npz
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,11 @@ class RewardModel(BaseModel):
         if path.with_suffix(".npz").exists():
             import numpy as np
 
-            with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
-                reward_model.arrays = dict(stored)
+            try:
+                with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
+                    reward_model.arrays = dict(stored)
+            except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+                raise RecordError(f"{path.with_suffix('.npz')}: damaged: {error}") from error
         return reward_model
 
 

@@ -116,8 +116,13 @@ class CriticSpec(PluginSpec):
     @classmethod
     def _outline(cls, value: Any) -> Any:
         if isinstance(value, dict) and set(value) == {"outline"}:
-            return {"plugin": "outline", "path": local_path(str(value["outline"]))}
+            return {"plugin": "outline", "path": local_path(value["outline"])}
+        if isinstance(value, dict) and value.get("plugin") == "outline" and "path" in value:
+            return {**value, "path": local_path(value["path"])}
         return value
+
+
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class VideoSpec(Strict):
@@ -127,8 +132,8 @@ class VideoSpec(Strict):
     file: LocalPath | None = None
     walkthrough: str | None = Field(default=None, description="the package that carries it: jericho, adventure")
     demonstration: LocalPath | None = None
-    start: float = Field(default=0, ge=0)
-    stop: float | None = Field(default=None, gt=0)
+    start: Seconds = Field(default=0, ge=0)
+    stop: Seconds | None = Field(default=None, gt=0)
     environment: PluginSpec | None = Field(default=None, description="where it was played, if not in the task's")
 
     @model_validator(mode="after")
@@ -137,20 +142,22 @@ class VideoSpec(Strict):
             raise ValueError("a video names exactly one of: file, walkthrough, demonstration")
         if self.stop is not None and self.stop <= self.start:
             raise ValueError(f"stop must be greater than start ({self.start:g})")
+        if self.file is None and not all(float(place).is_integer() for place in (self.start, self.stop or 0)):
+            raise ValueError("start and stop of recorded play are whole numbers: of commands, not of seconds")
         return self
 
 
 class Goal(Strict):
     """What counts as success: everything that is named here, reached within the task's limit of steps."""
 
-    score: float | None = None
-    milestone: str | None = None
+    score: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = None
+    milestone: Annotated[str, Field(min_length=1)] | None = None
     level_complete: Literal[True] | None = None
     victory: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Goal:
-        if not self.model_fields_set:
+        if all(value is None for _, value in self):
             raise ValueError("a goal names at least one of: score, milestone, level_complete, victory")
         return self
 
@@ -261,7 +268,7 @@ class TaskFile(Strict):
     videos: list[VideoSpec] = Field(default_factory=list)
     mask_status_line: bool = Field(default=True, description="paint over the terminal's status line in videos")
     goal: Goal
-    max_steps: int = Field(ge=1, le=100_000)
+    max_steps: int = Field(ge=1, le=100_000, strict=True)
     seeds: Seeds = Field(description='a range such as "0-4", or a list')
     published_seeds: Seeds | None = Field(
         default=None, description="seeds of a row on a leaderboard, where they are more than those of a quick run"

@@ -15,6 +15,8 @@ last of them, and one time, at the beginning of the first.
 
 from __future__ import annotations
 
+import codecs
+import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -30,6 +32,7 @@ from lookalike_bench.errors import VideoError
 from lookalike_bench.plugins.environment import Environment, Walkthrough
 from lookalike_bench.tasks.assets import cache_directory
 from lookalike_bench.tasks.schema import PluginSpec
+from lookalike_bench.text import shortened
 from lookalike_bench.types import Observation
 from lookalike_bench.videos import pictures
 from lookalike_bench.videos.video import Video
@@ -42,8 +45,12 @@ DIGITS = 8
 
 Origin = Literal["human", "scripted", "searched"]
 
-Held = tuple[str, Annotated[int, Field(ge=2, le=100_000)]]
+MOST_ACTIONS = 200_000
+"""Actions of one demonstration: hours of play."""
+
+Held = tuple[str, Annotated[int, Field(ge=2, le=MOST_ACTIONS)]]
 """An action, and how many times in a row it was played."""
+Moment = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @runtime_checkable
@@ -73,17 +80,24 @@ class Demonstration(BaseModel):
     """Recorded play. `origin` says who played, `made` how, `tool` with what; `times` are seconds since the
     beginning, where a person played. Digests and times have one value for each entry of `actions`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     environment: PluginSpec
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=2**31)
     origin: Origin
     made: str = ""
     tool: str = ""
     result: Result | None = None
     actions: list[str | Held] = Field(min_length=1)
-    digests: list[str] = Field(default_factory=list)
-    times: list[float] = Field(default_factory=list)
+    digests: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
+    times: list[Moment] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Demonstration:
+        count = sum(1 if isinstance(entry, str) else entry[1] for entry in self.actions)
+        if count > MOST_ACTIONS:
+            raise ValueError(f"{count} actions are more than a demonstration may have ({MOST_ACTIONS})")
+        return self
 
     @model_validator(mode="after")
     def _one_for_each_action(self) -> Demonstration:
@@ -106,14 +120,20 @@ class Demonstration(BaseModel):
         path.parent.mkdir(parents=True, exist_ok=True)
         content = self.model_dump(mode="json", exclude_defaults=True)
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
-        partial.replace(path)
+        try:
+            partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def read_demonstration(path: Path) -> Demonstration:
     """Read a demonstration. Raises VideoError."""
     try:
-        return Demonstration.model_validate_json(path.read_bytes())
+        # A pipe would be waited for.
+        if path.exists() and not path.is_file():
+            raise VideoError(f"{path}: not a file")
+        return Demonstration.model_validate_json(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise VideoError(f"{path}: cannot be read: {error.strerror}") from error
     except ValidationError as error:
@@ -143,17 +163,26 @@ def check_demonstration(demonstration: Demonstration, environment: Environment) 
     observation = environment.reset(demonstration.seed)
     which, count = f"{environment.info.name}, seed {demonstration.seed}", len(demonstration.played)
     number = 0
+    # A text game answers any command; in a game of pictures there are no others than those that are listed.
+    known = environment.actions() if environment.shows_pictures else None
     for entry, digest in zip_longest(demonstration.actions, demonstration.digests):
         first = number + 1
         for action in _singly(entry):
             number += 1
+            if known is not None and action not in known:
+                near = difflib.get_close_matches(action, known, 1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise VideoError(
+                    f"{which}: step {number}: the game has no action {shortened(repr(action))}{hint} "
+                    f"(it has: {', '.join(known)})"
+                )
             if observation.terminated or observation.truncated:
                 raise VideoError(f"{which}: the replay ended before step {number} of {count}")
             observation = environment.step(action)
         if digest and environment.digest()[:DIGITS] != digest:
             where = f"at step {number}" if first == number else f"between steps {first} and {number}"
             raise VideoError(
-                f"{which}: the replay diverges {where} of {count} ({action!r}): "
+                f"{which}: the replay diverges {where} of {count} ({shortened(repr(action))}): "
                 "the environment is not in the state that was recorded; is it the same game and version?"
             )
     reached = result_of(observation, number)
@@ -180,6 +209,8 @@ def render_demonstration(
 ) -> Video:
     """The video of a demonstration's actions `start` to `stop` (not included), checked and rendered unless it is in
     the cache. `environment` is one made from the demonstration's own spec. Raises VideoError."""
+    # Also where the video is there already: what is checked stands in the file, and the file may have changed.
+    check_demonstration(demonstration, environment)
     actions = demonstration.played[:stop]
     whole = demonstration.result if len(actions) == len(demonstration.played) else None
     completes = whole.complete if whole else None
@@ -196,7 +227,6 @@ def render_demonstration(
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_suffix(".lock")):
         if not path.exists():
-            check_demonstration(demonstration, environment)
             film = environment.film(demonstration.seed, actions)
             pictures.write_pictures(film, path, environment.frames_per_second)
     return Video(path, hashlib.sha256(path.read_bytes()).hexdigest(), demonstration.origin, completes=completes)

@@ -111,18 +111,22 @@ def _decode(video: Video) -> Iterator[tuple[float, av.VideoFrame]]:
                 raise VideoError(f"{video.path}: has no video stream, only {_kinds(container)}")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            begin, time = None, 0.0
+            begin, time, count = None, 0.0, 0
             for frame in container.decode(stream):
+                count += 1
                 if frame.time is None:
                     continue
                 begin = frame.time if begin is None else begin
                 time = frame.time - begin
                 yield time, frame
-            declared = _declared(container, stream)
+            declared, frames = _declared(container, stream), stream.frames
     except av.FFmpegError as error:
         raise VideoError(f"{video.path}: not a video, or cut short or damaged ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise VideoError(f"{video.path}: not a video, or damaged ({error})") from error
+    # Where several threads decode, a damaged frame may be left out without a word.
+    if count < 0.99 * frames - 1:
+        raise VideoError(f"{video.path}: cut short or damaged: {count} of {frames} frames can be read")
     if declared - time > max(2.0, 0.02 * declared):
         raise VideoError(f"{video.path}: cut short: ends at {time:.1f} s of {declared:.1f} s")
 

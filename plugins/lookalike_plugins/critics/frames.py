@@ -11,17 +11,19 @@ situation that this one is; what was done in the situation that is most alike. I
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+from lookalike_bench.engine.background import in_background
 from lookalike_bench.errors import CriticFailure
 from lookalike_bench.plugins.critic import Critic, Judge
 from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.types import Brief, Judgement, Observation
+from pydantic import Field
 
 from lookalike_plugins.critics.seeing.crossing import Crosser
 from lookalike_plugins.critics.seeing.demonstrated import Situation
-from lookalike_plugins.critics.seeing.features import WEIGHTS, check_features
+from lookalike_plugins.critics.seeing.features import WEIGHTS, Kind, check_features
 from lookalike_plugins.critics.seeing.knowledge import Knowledge, learn, read_film, small
 from lookalike_plugins.critics.seeing.motion import action_towards, direction
 from lookalike_plugins.critics.seeing.sheet import draw_sheet
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from lookalike_bench.videos.video import Video
     from numpy.typing import NDArray
 
+FramesPerAction = Annotated[int, Field(ge=1, le=32)]
 UNCHANGED = 1.5
 """Mean difference of two pictures, in levels of 255, up to which nothing happened that matters."""
 
@@ -49,7 +52,7 @@ class Frames(Critic):
 
     version = "2"
 
-    def __init__(self, frames_per_action: int = 1, same_game: bool = True, features: str = "raw") -> None:
+    def __init__(self, frames_per_action: FramesPerAction = 1, same_game: bool = True, features: Kind = "raw") -> None:
         check_features(features)
         self.frames_per_action = frames_per_action
         self.features = features
@@ -61,6 +64,9 @@ class Frames(Critic):
         return {"frames_per_action": self.frames_per_action, "features": self.features, **weights}
 
     async def watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
+        return await in_background(self._watch, _different(videos), brief)
+
+    def _watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
         films = [read_film(video) for video in videos]
         known = learn(films, self.frames_per_action, self.features)
         return RewardModel(
@@ -78,7 +84,12 @@ class Frames(Critic):
         return FramesJudge(Knowledge.of(reward_model), self.same_game)
 
     def sheet(self, reward_model: RewardModel, videos: Sequence[Video]) -> Sheet:
-        return draw_sheet(Knowledge.of(reward_model), [read_film(video) for video in videos])
+        return draw_sheet(Knowledge.of(reward_model), [read_film(video) for video in _different(videos)])
+
+
+def _different(videos: Sequence[Video]) -> list[Video]:
+    """The videos, each once: what is shown twice would pass for what all levels have in common."""
+    return list({(video.sha256, video.start, video.end): video for video in videos}.values())
 
 
 class FramesJudge(Judge):

@@ -14,13 +14,13 @@ not in the outline.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
+from lookalike_bench.engine.background import in_background
 from lookalike_bench.errors import VideoError
 from lookalike_bench.plugins.critic import Critic
 from lookalike_bench.reward_models.model import OutlineStep, RewardModel
@@ -84,7 +84,7 @@ class Transcript(Critic):
 
     async def watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
         """Read every video, and make one outline of them all. Raises VideoError if one shows no typed command."""
-        return await asyncio.to_thread(self._watch, videos, brief)
+        return await in_background(self._watch, videos, brief)
 
     def _watch(self, videos: Sequence[Video], brief: Brief) -> RewardModel:
         from lookalike_plugins.critics.ocr import open_reader
@@ -143,7 +143,9 @@ class Transcript(Critic):
         # 3. Cut it into commands and replies.
         turns = read_turns(scrollback.lines)
         if len(turns) < 2:
-            raise VideoError(f"{video.path}: no typed command was read in it: a prompt (>) with a command is expected")
+            raise VideoError(
+                f"{video.path}: no typed command was read in it: a terminal with a prompt (>) and commands is expected"
+            )
         texts = [line for line in scrollback.lines if line.text]
         confidence = sum(line.confidence * len(line.text) for line in texts) / sum(len(line.text) for line in texts)
         return Watched(turns, confidence, frames, scrollback.rows_shown, scrollback.rows_read, scrollback.redraws)

@@ -18,13 +18,14 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from lookalike_bench.errors import EnvironmentFailure, PluginError
 from lookalike_bench.plugins.environment import Environment
 from lookalike_bench.types import EnvironmentInfo, Observation
+from pydantic import Field
 
-from lookalike_plugins.environments.procgen_games import GAMES, Mode
+from lookalike_plugins.environments.procgen_games import GAMES, GameName, Mode
 
 if TYPE_CHECKING:
     from lookalike_bench.types import Frame
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 LONGEST_HOLD = 32
 WAIT = 4
 
+Hold = Annotated[int, Field(ge=1, le=LONGEST_HOLD)]
 UNTIL_CHANGE = "until-change"
 
 
@@ -48,7 +50,7 @@ class Procgen(Environment):
     by_hand: ClassVar[dict[str, Any]] = {"hold": 1}
     """A person who plays holds keys, and so plays frame by frame."""
 
-    def __init__(self, game: str, mode: Mode = "easy", hold: int | Literal["until-change"] = 1) -> None:
+    def __init__(self, game: GameName, mode: Mode = "easy", hold: Hold | Literal["until-change"] = 1) -> None:
         if game not in GAMES:
             near = difflib.get_close_matches(str(game), GAMES, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Mode = Literal["easy", "hard"]
+GameName = Literal[
+    "bigfish", "bossfight", "caveflyer", "chaser", "climber", "coinrun", "dodgeball", "fruitbot",
+    "heist", "jumper", "leaper", "maze", "miner", "ninja", "plunder", "starpilot",
+]  # fmt: skip
 
 FOUR = {"left": 1, "right": 7, "up": 5, "down": 3}
 WAIT = {"wait": 4}
@@ -36,7 +40,7 @@ class Game:
         return self.easy if mode == "easy" else self.hard
 
 
-GAMES: dict[str, Game] = {
+GAMES: dict[GameName, Game] = {
     "bigfish": Game(
         "You are a fish. Eat the fish that are smaller than you to grow, and keep away from the larger ones.",
         FOUR | DIAGONALS | WAIT,

@@ -82,6 +82,31 @@ def test_a_demonstration_of_another_game_is_shown_where_the_task_says_so(tmp_pat
     assert video.path.exists() and video.origin == "scripted"
 
 
+@pytest.mark.usefixtures("procgen")
+def test_a_demonstration_in_another_mode_is_refused_and_one_played_by_hand_is_not(
+    tmp_path: Path, own_cache: Path
+) -> None:
+    (tmp_path / "play.json").write_text("{}")
+    task = demonstration_task(tmp_path, "{demonstration: play.json}", "{plugin: procgen, game: maze, hold: 4}")
+    recorded = {"seed": 3, "origin": "human", "actions": ["up"]}
+    for environment in ({"mode": "hard", "hold": 1}, {"mode": "easy", "hold": 1}):
+        recorded["environment"] = {"plugin": "procgen", "game": "maze", **environment}
+        (tmp_path / "play.json").write_text(json.dumps(recorded))
+        if environment["mode"] == "hard":
+            with pytest.raises(VideoError, match="was played in procgen-maze-hard-hold-1, not in procgen-maze-easy"):
+                open_videos(task, task.file.videos, plugins())
+        else:
+            assert len(open_videos(task, task.file.videos, plugins())) == 1
+
+
+def test_a_damaged_reward_model_costs_another_look(tmp_path: Path, own_cache: Path) -> None:
+    task = load_task(write_task(tmp_path))
+    first = asyncio.run(watch(plugins(), task, task.file.critic, []))
+    assert asyncio.run(watch(plugins(), task, task.file.critic, [])).from_cache
+    first.path.with_suffix(".npz").write_bytes(b"PK")
+    assert not asyncio.run(watch(plugins(), task, task.file.critic, [])).from_cache
+
+
 def test_play_that_came_to_nothing_is_told(tmp_path: Path, own_cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     task = demonstration_task(tmp_path, "{demonstration: play.json}", "{plugin: corridor, length: 2}")
     recorded = json.loads((tmp_path / "play.json").read_text())

@@ -5,13 +5,19 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
+from typing import Annotated, Literal
 
 import pytest
 from lookalike_bench.errors import PluginError
 from lookalike_bench.plugins import hookimpl
-from lookalike_bench.plugins.manager import HOOK_OF_KIND, PluginManager, load_plugins
+from lookalike_bench.plugins.manager import HOOK_OF_KIND, PluginManager, Registered, check_arguments, load_plugins
+from lookalike_bench.plugins.player import Player
+from lookalike_bench.types import Completion, Request
+from pydantic import Field
 
 ROOT = Path(__file__).parents[3]
 
@@ -41,6 +47,60 @@ def test_an_unknown_name_brings_the_nearest() -> None:
 def test_an_unknown_argument_brings_the_nearest() -> None:
     with pytest.raises(PluginError, match="environment 'zork' has no argument 'stroy'; did you mean 'story'"):
         load_plugins().create("environment", "zork", {"stroy": "x"})
+
+
+class Particular(Player):
+    """Takes arguments of many kinds, one of them of a class that no file can hold."""
+
+    def __init__(
+        self,
+        mode: Literal["easy", "hard"] = "easy",
+        steps: Annotated[int, Field(ge=1, le=32)] = 1,
+        share: float = 0.5,
+        name: str | None = None,
+        inside: Thread | None = None,
+        unclear: Nowhere = None,  # type: ignore[name-defined]  # noqa: F821
+    ) -> None:
+        """Keeps nothing."""
+
+    async def complete(self, requests: Sequence[Request]) -> list[Completion]:
+        return []
+
+
+class Clear(Particular):
+    def __init__(
+        self,
+        mode: Literal["easy", "hard"] = "easy",
+        steps: Annotated[int, Field(ge=1, le=32)] = 1,
+        share: float = 0.5,
+        name: str | None = None,
+        inside: Thread | None = None,
+    ) -> None:
+        """Keeps nothing."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mode": "esy"}, r"player 'clear': mode: expected 'easy' or 'hard', not 'esy'; did you mean 'easy'\?"),
+        ({"steps": True}, "steps: expected a valid integer, not True"),
+        ({"steps": 33}, "steps: expected less than or equal to 32, not 33"),
+        ({"steps": "2"}, "steps: expected a valid integer, not '2'"),
+        ({"share": float("nan")}, "share: expected a finite number, not nan"),
+        ({"name": 7}, "name: expected a valid string, not 7"),
+        ({"mode": "x" * 5000}, r"not 'x{60,80}\.\.\.$"),
+    ],
+)
+def test_an_argument_is_of_the_type_that_is_annotated(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(PluginError, match=message) as caught:
+        check_arguments(Registered("player", "clear", Clear, "tests", "1"), Clear, arguments)
+    assert "\n" not in str(caught.value)
+
+
+def test_right_arguments_and_unclear_annotations_pass() -> None:
+    right = {"mode": "hard", "steps": 32, "share": 1, "name": None, "inside": None}
+    check_arguments(Registered("player", "clear", Clear, "tests", "1"), Clear, right)
+    check_arguments(Registered("player", "particular", Particular, "tests", "1"), Particular, {"steps": 99})
 
 
 def test_a_file_plugs_in() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,15 @@ from lookalike_bench.errors import VideoError
 from lookalike_bench.plugins.environment import Environment
 from lookalike_bench.tasks.schema import PluginSpec
 from lookalike_bench.types import EnvironmentInfo, Observation
-from lookalike_bench.videos.demonstrations import Result, check_demonstration, read_demonstration, record
+from lookalike_bench.videos.demonstrations import (
+    Result,
+    check_demonstration,
+    read_demonstration,
+    record,
+    render_demonstration,
+)
+
+from tests.fake_plugins import Lane
 
 
 class Corridor(Environment):
@@ -67,6 +76,14 @@ def test_an_episode_that_ends_early_names_the_step() -> None:
         ({"environment": "x", "seed": 0, "origin": "a friend", "actions": ["a"]}, "origin"),
         ({"environment": "x", "seed": 0, "origin": "human", "actions": []}, "actions"),
         ({"environment": "x", "seed": 0, "origin": "human", "actions": ["a"], "digests": ["1", "2"]}, "2 digests"),
+        ({"environment": "x", "seed": 0, "origin": "human", "actions": ["a"], "digests": [""]}, r"digests\.0"),
+        ({"environment": "x", "seed": 0, "origin": "human", "actions": ["a"], "times": [-1]}, r"times\.0"),
+        ({"environment": "x", "seed": True, "origin": "human", "actions": ["a"]}, "seed"),
+        ({"environment": "x", "seed": 2**31, "origin": "human", "actions": ["a"]}, "seed"),
+        (
+            {"environment": "x", "seed": 0, "origin": "human", "actions": [["a", 150_000]] * 2},
+            "300000 actions",
+        ),
     ],
 )
 def test_a_bad_file_is_one_clear_line(tmp_path: Path, content: dict, named: str) -> None:
@@ -75,6 +92,35 @@ def test_a_bad_file_is_one_clear_line(tmp_path: Path, content: dict, named: str)
     with pytest.raises(VideoError, match=named) as error:
         read_demonstration(path)
     assert "\n" not in str(error.value) and str(path) in str(error.value)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(VideoError, match="not a file"):
+        read_demonstration(tmp_path / "pipe.json")
+
+
+def test_a_mark_of_the_byte_order_does_no_harm(tmp_path: Path) -> None:
+    made = record(Corridor(), PluginSpec(plugin="corridor"), 0, ["east"], "human", "")
+    made.save(tmp_path / "play.json")
+    (tmp_path / "play.json").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "play.json").read_bytes())
+    assert read_demonstration(tmp_path / "play.json") == made
+
+
+def test_a_game_of_pictures_has_no_other_actions_than_it_lists() -> None:
+    made = record(Lane(), PluginSpec(plugin="lane"), 0, ["right", "rigth"], "human", "")
+    with pytest.raises(VideoError, match=r"lane, seed 0: step 2: the game has no action 'rigth'; did you mean 'right'"):
+        check_demonstration(made, Lane())
+
+
+def test_what_a_file_claims_is_checked_although_the_video_is_there(own_cache: Path) -> None:
+    made = record(Lane(), PluginSpec(plugin="lane"), 0, ["right"] * 3, "human", "")
+    assert render_demonstration(made, Lane()).completes is None
+    forged = made.model_copy(update={"result": Result(steps=3, score=1, complete=True)})
+    with pytest.raises(VideoError, match="diverges at its end"):
+        render_demonstration(forged, Lane())
+    with pytest.raises(VideoError, match="diverges at step 1"):
+        render_demonstration(made.model_copy(update={"digests": ["0"] * 3}), Lane())
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -140,10 +140,12 @@ def test_truncated_video(tmp_path):
         list(read_frames(Video(cut, "", "human")))
 
 
-def test_truncated_video_whose_index_comes_first(tmp_path):
+@pytest.mark.parametrize(("rate", "left"), [(4, 0.67), (15, 0.95)])
+def test_truncated_video_whose_index_comes_first(tmp_path, rate, left):
     import av
 
-    whole = write_video(tmp_path / "whole.mp4", [number / 4 for number in range(60)], size=(640, 480))
+    # At 15 frames a second, what is lost of 60 frames is less than a second.
+    whole = write_video(tmp_path / "whole.mp4", [number / rate for number in range(60)], size=(640, 480))
     fast = tmp_path / "fast.mp4"
     with av.open(str(whole.path)) as given, av.open(str(fast), "w", options={"movflags": "+faststart"}) as made:
         stream = made.add_stream_from_template(given.streams.video[0])
@@ -153,7 +155,7 @@ def test_truncated_video_whose_index_comes_first(tmp_path):
                 made.mux(packet)
     data = fast.read_bytes()
     cut = tmp_path / "cut.mp4"
-    cut.write_bytes(data[: len(data) * 2 // 3])
+    cut.write_bytes(data[: int(left * len(data))])
     with pytest.raises(VideoError, match="cut short"):
         list(read_frames(Video(cut, "", "human")))
 

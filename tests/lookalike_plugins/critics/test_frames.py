@@ -180,6 +180,21 @@ def test_a_video_without_a_player_is_refused(tmp_path: Path) -> None:
         asyncio.run(Frames().watch([Video(tmp_path / "noise.mp4", "", "human")], BRIEF))
 
 
+@pytest.mark.parametrize(
+    ("length", "message"), [(60, "the player does not move"), (3, "longer than one action of 4 frames")]
+)
+def test_a_video_in_which_nothing_happens_is_refused(tmp_path: Path, length: int, message: str) -> None:
+    write_pictures([Maze(0).film()[0]] * length, tmp_path / "still.mp4", frames_per_second=15)
+    with pytest.raises(VideoError, match=message):
+        asyncio.run(Frames(4).watch([Video(tmp_path / "still.mp4", "", "human")], BRIEF))
+
+
+def test_a_video_that_is_named_twice_is_watched_once(videos: list[Video], learned: RewardModel) -> None:
+    again = asyncio.run(Frames().watch([*videos, *videos[:4]], BRIEF))
+    assert again.outline == learned.outline
+    assert all(np.array_equal(again.arrays[name], learned.arrays[name]) for name in again.arrays)
+
+
 def test_frame_times_count_and_not_frame_numbers(tmp_path: Path) -> None:
     """The same play with a frame for each change only, shown for as long as the change takes."""
     import av

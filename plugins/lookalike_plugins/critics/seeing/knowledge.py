@@ -36,7 +36,7 @@ SIDE = 64
 LARGEST = 1024
 """Width and height up to which pictures are decoded; larger ones are scaled down: a game draws 64 pixels, not 2160."""
 MOST_FRAMES = 6000
-"""Frames of a video that are remembered: 7 minutes of play."""
+"""Frames of a video at most: 7 minutes of play, which take 74 MB."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,14 @@ def read_film(video: Video) -> Film:
     frames = [small(image) for image in _images(video)]
     if not frames:
         raise VideoError(f"{video.path}: there is no frame to watch")
+    if len(frames) > MOST_FRAMES:
+        raise VideoError(f"{video.path}: longer than {MOST_FRAMES / FRAMES_PER_SECOND:.0f} s: cut it by start and stop")
     return Film(video, np.array(frames))
 
 
 def _images(video: Video) -> Iterator[Frame]:
     sampled = read_frames(video, fps=FRAMES_PER_SECOND, changed_only=False, largest=LARGEST)
-    return (frame.image for frame in islice(sampled, MOST_FRAMES))
+    return (frame.image for frame in islice(sampled, MOST_FRAMES + 1))
 
 
 def small(image: Frame) -> Frame:
@@ -164,14 +166,19 @@ def learn(films: Sequence[Film], frames_per_action: int, features: str = "raw") 
         )
     objects = find_objects(videos)
     if not objects.player_codes.any():
-        raise VideoError("no player can be made out in the videos: nothing looks alike and moves alike in all of them")
+        raise VideoError(
+            "no player can be made out in the videos: nothing looks alike and moves alike in all of them "
+            "(the critic frames learns games of pictures)"
+        )
+    # A film shorter than an action shows none.
+    shown = [index for index, video in enumerate(videos) if len(video) > frames_per_action]
+    if not shown:
+        raise VideoError(f"none of the videos is longer than one action of {frames_per_action} frames")
     tracks = [track(objects, video) for video in videos]
     if objects.follows:
         speeds = [world_speeds(film.large()) for film in films]
     else:
         speeds = [walking_speeds(places) for places in tracks]
-    # A film shorter than an action shows none.
-    shown = [index for index, video in enumerate(videos) if len(video) > frames_per_action] or [0]
     demonstrated = remember(
         [videos[index] for index in shown],
         [speeds[index] for index in shown],
@@ -179,6 +186,8 @@ def learn(films: Sequence[Film], frames_per_action: int, features: str = "raw") 
         frames_per_action,
         features,
     )
+    if not demonstrated.meant.any():
+        raise VideoError("nothing happens in the videos: the player does not move in any of them")
     ground = learn_ground(videos, tracks, frames_per_action)
     crossing = learn_crossing(videos, tracks, ground.stride, frames_per_action)
     heading = learn_heading(videos if objects.follows else [], speeds)
