@@ -18,7 +18,14 @@ from filelock import FileLock
 
 from lookalike_bench.engine.environments import open_environment, shows_pictures
 from lookalike_bench.engine.models import Models
-from lookalike_bench.errors import CriticFailure, EnvironmentFailure, RecordError, TaskError, VideoError
+from lookalike_bench.errors import (
+    CriticFailure,
+    EnvironmentFailure,
+    PluginError,
+    RecordError,
+    TaskError,
+    VideoError,
+)
 from lookalike_bench.plugins.critic import Critic
 from lookalike_bench.plugins.environment import Environment, Walkthrough
 from lookalike_bench.plugins.manager import PluginManager
@@ -127,22 +134,31 @@ def _open_video(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
 
 
 def _demonstrated(task: Task, spec: VideoSpec, plugins: PluginManager) -> Video:
-    demonstration = read_demonstration(task.folder / str(spec.demonstration))
+    path = task.folder / str(spec.demonstration)
+    demonstration = read_demonstration(path)
     played_in = demonstration.environment
-    # Pictures are filmed in this process: a film is far more than what is worth sending out of another.
-    filmed = hasattr(plugins.find("environment", played_in.plugin).load(), "film")
-    environment: Environment = (
-        plugins.create("environment", played_in.plugin, played_in.arguments)
-        if filmed
-        else open_environment(plugins, played_in)
-    )
+    try:
+        environment = _opened_to_film(plugins, played_in)
+    except PluginError as error:
+        raise VideoError(f"{path}: {error}") from error
     try:
         _check_game(task, spec, plugins, played_in)
-        return render_demonstration(
-            demonstration, environment, **_cut(spec), mask_status_line=task.file.mask_status_line
-        )
+        try:
+            return render_demonstration(
+                demonstration, environment, **_cut(spec), mask_status_line=task.file.mask_status_line
+            )
+        except VideoError as error:
+            raise VideoError(f"{path}: {error}") from error
     finally:
         environment.close()
+
+
+def _opened_to_film(plugins: PluginManager, spec: PluginSpec) -> Environment:
+    """Pictures are filmed in this process: a film is far more than what is worth sending out of another."""
+    if hasattr(plugins.find("environment", spec.plugin).load(), "film"):
+        filmed: Environment = plugins.create("environment", spec.plugin, spec.arguments)
+        return filmed
+    return open_environment(plugins, spec)
 
 
 def _check_game(task: Task, spec: VideoSpec, plugins: PluginManager, played_in: PluginSpec) -> None:

@@ -181,7 +181,7 @@ def test_a_video_without_a_player_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "message"), [(60, "the player does not move"), (3, "longer than one action of 4 frames")]
+    ("length", "message"), [(60, "the player does not move"), (3, r"still\.mp4: no longer than one action of 4 frames")]
 )
 def test_a_video_in_which_nothing_happens_is_refused(tmp_path: Path, length: int, message: str) -> None:
     write_pictures([Maze(0).film()[0]] * length, tmp_path / "still.mp4", frames_per_second=15)

@@ -167,13 +167,13 @@ def learn(films: Sequence[Film], frames_per_action: int, features: str = "raw") 
     objects = find_objects(videos)
     if not objects.player_codes.any():
         raise VideoError(
-            "no player can be made out in the videos: nothing looks alike and moves alike in all of them "
+            f"{_named(films)}: no player can be made out: nothing looks alike and moves alike in all of them "
             "(the critic frames learns games of pictures)"
         )
     # A film shorter than an action shows none.
     shown = [index for index, video in enumerate(videos) if len(video) > frames_per_action]
     if not shown:
-        raise VideoError(f"none of the videos is longer than one action of {frames_per_action} frames")
+        raise VideoError(f"{_named(films)}: no longer than one action of {frames_per_action} frames")
     tracks = [track(objects, video) for video in videos]
     if objects.follows:
         speeds = [world_speeds(film.large()) for film in films]
@@ -187,12 +187,18 @@ def learn(films: Sequence[Film], frames_per_action: int, features: str = "raw") 
         features,
     )
     if not demonstrated.meant.any():
-        raise VideoError("nothing happens in the videos: the player does not move in any of them")
+        raise VideoError(f"{_named(films)}: nothing happens: the player does not move")
     ground = learn_ground(videos, tracks, frames_per_action)
     crossing = learn_crossing(videos, tracks, ground.stride, frames_per_action)
     heading = learn_heading(videos if objects.follows else [], speeds)
     landmarks = learn_landmarks(videos, objects, measured)
     return Knowledge(objects, ground, crossing, heading, demonstrated, landmarks)
+
+
+def _named(films: Sequence[Film]) -> str:
+    """The films in an error: the first, and how many more."""
+    more = f" and {len(films) - 1} more" if len(films) > 1 else ""
+    return f"{films[0].video.path}{more}"
 
 
 def track(objects: Objects, video: NDArray[np.uint8]) -> NDArray[np.float64]:
