@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from lookalike_bench.engine.plan import EpisodePlan, Listener
+    from lookalike_bench.engine.plan import EpisodePlan
     from lookalike_bench.session import RunSession
     from lookalike_bench.tasks.task import Task
     from lookalike_bench.tasks.variants import Variant
 
 SESSION: pytest.StashKey[RunSession] = pytest.StashKey()
-LISTENER: pytest.StashKey[Listener] = pytest.StashKey()
+"""The command line puts a session of its own here, and pytest's options are not asked then."""
 AHEAD = 16
 """Episodes handed to the engine before pytest asks for them, so that they wait together."""
 
@@ -68,7 +68,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> TaskCollec
 
 
 def run_session(config: pytest.Config) -> RunSession:
-    """This pytest's run, made when the first task file is collected."""
+    """This pytest's run, made when the first task file is collected. Raises UsageError for a wrong option."""
     if SESSION not in config.stash:
         from lookalike_bench.engine.plan import Silent
         from lookalike_bench.session import Options, RunSession
@@ -79,7 +79,7 @@ def run_session(config: pytest.Config) -> RunSession:
             seeds=option("--lookalike-seeds"),
             player=option("--lookalike-player"),
             critic=option("--lookalike-critic"),
-            out=_shared_out(config) or option("--lookalike-out"),
+            out=getattr(config, "workerinput", {}).get("lookalike_out", option("--lookalike-out")),
             resume=option("--lookalike-resume"),
             plugin_files=tuple(option("--lookalike-plugin")),
             installed_plugins=not option("--lookalike-no-plugins"),
@@ -92,7 +92,7 @@ def run_session(config: pytest.Config) -> RunSession:
             timeout=option("--lookalike-timeout"),
             shared=hasattr(config, "workerinput"),
         )
-        config.stash[SESSION] = RunSession(options, config.stash.get(LISTENER, Silent()))
+        config.stash[SESSION] = RunSession(options, Silent())
     return config.stash[SESSION]
 
 
@@ -103,8 +103,9 @@ class TaskCollector(pytest.File):
     def collect(self) -> Iterator[pytest.Collector]:
         from lookalike_bench.errors import LookalikeError
 
-        session, path = run_session(self.config), _shown(self.path, self.config)
+        path = _shown(self.path, self.config)
         try:
+            session = run_session(self.config)
             suite = session.suite(path)
             tasks = [session.task(each) for each in ([path] if suite is None else [task.path for task in suite.tasks])]
         except LookalikeError as error:
@@ -159,7 +160,13 @@ class EpisodeItem(pytest.Item):
 
     def setup(self) -> None:
         # What the variant's episodes share (the reward model, the player) is made once, by the first of them.
-        run_session(self.config).prepare(self.plan)
+        session = run_session(self.config)
+        try:
+            session.prepare(self.plan)
+        finally:
+            if session.misused:
+                # Whoever has to change the task or the call has nothing from the episodes that follow.
+                self.session.shouldstop = "wrong use"
 
     def runtest(self) -> None:
         session = run_session(self.config)
@@ -254,12 +261,9 @@ def pytest_configure_node(node: Any) -> None:
 
     config = node.config
     if not hasattr(config, "lookalike_out"):
-        config.lookalike_out = config.getoption("--lookalike-out") or str(new_run_directory("run"))
+        named = config.getoption("--lookalike-out")
+        config.lookalike_out = str(new_run_directory("run")) if named is None else named
     node.workerinput["lookalike_out"] = config.lookalike_out
-
-
-def _shared_out(config: pytest.Config) -> str | None:
-    return getattr(config, "workerinput", {}).get("lookalike_out")
 
 
 def _run_of_workers(config: pytest.Config) -> RunSession | None:
@@ -268,9 +272,9 @@ def _run_of_workers(config: pytest.Config) -> RunSession | None:
     if out is None or not Path(out, "manifest.json").exists():
         return None
     from lookalike_bench.engine.plan import Silent
-    from lookalike_bench.session import Options, RunSession
+    from lookalike_bench.session import RunSession
 
-    return RunSession.reopened(Options(out=out), Silent())
+    return RunSession.reopened(Path(out), Silent())
 
 
 def _shown(path: Path, config: pytest.Config) -> Path:

@@ -9,7 +9,7 @@ import datetime
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -23,7 +23,7 @@ from lookalike_bench.engine.plan import EpisodePlan, Listener
 from lookalike_bench.engine.prices import Budget, Prices
 from lookalike_bench.engine.remote import Transport
 from lookalike_bench.errors import AssetUnavailable, EpisodeError, RecordError, TaskError, UsageError
-from lookalike_bench.plugins.manager import Kind, PluginManager, check_arguments, load_plugins
+from lookalike_bench.plugins.manager import Kind, check_arguments, load_plugins
 from lookalike_bench.records.schema import EpisodeEnd, Manifest, titles
 from lookalike_bench.records.store import Run
 from lookalike_bench.tasks.assets import cache_directory
@@ -58,39 +58,45 @@ class Options:
     timeout: str | None = None
     shared: bool = field(default=False, metadata={"help": "other processes write into the same run"})
 
+    def __post_init__(self) -> None:
+        """An empty text is what an unset variable of a shell leaves: it does not ask for the task's own."""
+        for option in fields(self):
+            if getattr(self, option.name) == "":
+                name = option.name.replace("_", "-")
+                raise UsageError(f"--{name} is empty: give it a value, or leave it out")
+
 
 class RunSession:
     """A run that is being set up, played and reported."""
 
     def __init__(self, options: Options, listener: Listener) -> None:
+        """Raises UsageError for what is wrong with the options whatever the task is."""
         self.options = options
         self.listener = listener
         self.run: Run | None = None
         self.misused = False
+        self.prices = Prices.load(Path(options.prices)) if options.prices is not None else Prices.load()
+        self.plugins = load_plugins(
+            options.plugin_files, entry_points=options.installed_plugins, allow=options.allowed_plugins
+        )
+        for problem in self.plugins.problems:
+            listener.note(f"plugin {problem.plugin!r} is passed over: {problem.reason}")
+        self._budget = _above_zero("--budget", options.budget) if options.budget is not None else None
+        self._transport = _transport(options)
+        self._seeds = _seeds(options)
+        self._player = parse_plugin_spec(options.player) if options.player is not None else None
+        self._critic = parse_plugin_spec(options.critic) if options.critic is not None else None
         self._engine: Engine | None = None
-        self._plugins: PluginManager | None = None
         self._tasks: dict[Path, Task] = {}
         self._suites: dict[Path, Suite] = {}
         self._futures: dict[tuple[str, str, int], Future[EpisodeEnd]] = {}
 
     @classmethod
-    def reopened(cls, options: Options, listener: Listener) -> RunSession:
+    def reopened(cls, path: Path, listener: Listener) -> RunSession:
         """A session on a run that others have played, for its report only."""
-        session = cls(options, listener)
-        session.run = Run(Path(options.out or ""))
+        session = cls(Options(installed_plugins=False), listener)
+        session.run = Run(path)
         return session
-
-    @property
-    def plugins(self) -> PluginManager:
-        if self._plugins is None:
-            self._plugins = load_plugins(
-                self.options.plugin_files,
-                entry_points=self.options.installed_plugins,
-                allow=self.options.allowed_plugins,
-            )
-            for problem in self._plugins.problems:
-                self.listener.note(f"plugin {problem.plugin!r} is passed over: {problem.reason}")
-        return self._plugins
 
     @property
     def shows_pictures(self) -> bool:
@@ -102,14 +108,14 @@ class RunSession:
         found = load(path)
         if not isinstance(found, Suite):
             return None
-        return self._suites.setdefault(path, found)
+        return self._suites.setdefault(path.resolve(), found)
 
     def task(self, path: Path) -> Task:
         """A task file as the options change it, or its stand-in where its game cannot be had."""
-        if path not in self._tasks:
-            task = self._as_asked(load_task(path))
-            self._tasks[path] = self._available(task)
-        return self._tasks[path]
+        key = path.resolve()
+        if key not in self._tasks:
+            self._tasks[key] = self._available(self._as_asked(load_task(path)))
+        return self._tasks[key]
 
     def open(self, plans: Sequence[EpisodePlan]) -> Run:
         """Choose the run's directory and write, or check, its manifest."""
@@ -122,8 +128,8 @@ class RunSession:
         ]
         manifest = make_manifest([_selected(task, plans) for task in tasks.values()], self.plugins, suites)
         run = Run(self._directory(manifest))
+        run.make_folder()
         if self.options.shared:
-            run.path.mkdir(parents=True, exist_ok=True)
             with FileLock(run.path / "manifest.lock"):
                 if not run.manifest_path.exists():
                     run.write_manifest(manifest)
@@ -133,13 +139,11 @@ class RunSession:
             check_same_run(run, manifest)
         else:
             run.write_manifest(manifest)
+            if self.options.resume:
+                self.listener.note(f"--resume: there was no run in {run.path}; a new one begins")
         self.run = run
         self._engine = Engine(run, self.plugins, self.listener, resume=self.options.resume, models=models)
         return run
-
-    def prices(self) -> Prices:
-        """The price list that was asked for, or the built-in one."""
-        return Prices.load(Path(self.options.prices)) if self.options.prices else Prices.load()
 
     def prepare(self, plan: EpisodePlan) -> None:
         """Have ready what the episode's variant needs. A model that fails here fails its episodes, which say so."""
@@ -199,39 +203,23 @@ class RunSession:
         return self._engine
 
     def _models(self) -> Models:
-        options = self.options
-        transport = Transport()
-        if options.max_connections is not None:
-            most = int(_above_zero("--max-connections", options.max_connections))
-            transport = replace(transport, max_connections=most)
-        if options.timeout is not None:
-            transport = replace(transport, timeout=_above_zero("--timeout", options.timeout))
-        limit = _above_zero("--budget", options.budget) if options.budget is not None else None
         return Models(
-            transport=transport,
-            cache=ResponseCache(cache_directory() / "responses.sqlite3") if options.cache else None,
-            budget=Budget(self.prices(), limit),
+            transport=self._transport,
+            cache=ResponseCache(cache_directory() / "responses.sqlite3") if self.options.cache else None,
+            budget=Budget(self.prices, self._budget),
         )
 
     def _as_asked(self, task: Task) -> Task:
-        options = self.options
-        seeds = None
-        try:
-            if options.seeds == PUBLISHED:
-                seeds = task.published_seeds
-            elif options.seeds:
-                seeds = parse_seeds(options.seeds)
-        except ValueError as error:
-            raise UsageError(f"--seeds {options.seeds}: {error}") from None
+        variants = self.options.variants
         return task.with_options(
-            variants=[name.strip() for name in options.variants.split(",")] if options.variants else None,
-            seeds=seeds,
-            player=parse_plugin_spec(options.player) if options.player else None,
-            critic=parse_plugin_spec(options.critic) if options.critic else None,
+            variants=[name.strip() for name in variants.split(",")] if variants is not None else None,
+            seeds=task.published_seeds if self.options.seeds == PUBLISHED else self._seeds,
+            player=self._player,
+            critic=self._critic,
         )
 
     def _available(self, task: Task) -> Task:
-        self._check_names(task)
+        self._check_plugins(task)
         try:
             prepare_environment(self.plugins, task.file.environment)
             return task
@@ -244,22 +232,25 @@ class RunSession:
                 f"STAND-IN: {stand_in.name} is played in the place of {task.name}; it is not {task.name}"
             )
             return self._available(self._as_asked(stand_in))
+        except UsageError as error:
+            raise TaskError(f"{task.path}: environment: {error}") from None
 
-    def _check_names(self, task: Task) -> None:
-        """Every plugin that the task names must be there, with arguments that it takes, before anything is played."""
+    def _check_plugins(self, task: Task) -> None:
+        """Every plugin that the task names must be there, with arguments that it takes, before anything is played.
+        Raises TaskError."""
+        named: list[tuple[str, Kind, PluginSpec | None]] = [("", "environment", task.file.environment)]
         for variant in task.variants:
-            named: list[tuple[Kind, PluginSpec | None]] = [
-                ("player", variant.player),
-                ("critic", variant.critic),
-                ("aggregator", variant.aggregator),
-            ]
-            for kind, spec in named:
-                if spec is not None:
-                    try:
-                        registered = self.plugins.find(kind, spec.plugin)
-                        check_arguments(registered, registered.load(), spec.arguments)
-                    except UsageError as error:
-                        raise TaskError(f"{task.path}: variant {variant.name!r}: {error}") from None
+            where = f"variant {variant.name!r}: "
+            named.append((where, "player", variant.player))
+            named.append((where, "critic", variant.critic))
+            named.append((where, "aggregator", variant.aggregator))
+        for where, kind, spec in named:
+            if spec is not None:
+                try:
+                    registered = self.plugins.find(kind, spec.plugin)
+                    check_arguments(registered, registered.load(), spec.arguments)
+                except UsageError as error:
+                    raise TaskError(f"{task.path}: {where}{error}") from None
 
     def _directory(self, manifest: Manifest) -> Path:
         if self.options.out is not None:
@@ -274,6 +265,26 @@ def new_run_directory(name: str) -> Path:
     stem = f"{name}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     candidates = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     return next(RUNS / candidate for candidate in candidates if not (RUNS / candidate).exists())
+
+
+def _transport(options: Options) -> Transport:
+    transport = Transport()
+    if options.max_connections is not None:
+        most = int(_above_zero("--max-connections", options.max_connections))
+        transport = replace(transport, max_connections=most)
+    if options.timeout is not None:
+        transport = replace(transport, timeout=_above_zero("--timeout", options.timeout))
+    return transport
+
+
+def _seeds(options: Options) -> list[int] | None:
+    """The seeds that are named; None for the task's own."""
+    if options.seeds is None or options.seeds == PUBLISHED:
+        return None
+    try:
+        return parse_seeds(options.seeds)
+    except ValueError as error:
+        raise UsageError(f"--seeds {options.seeds}: {error}") from None
 
 
 def _above_zero(option: str, text: str) -> float:

@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 
 from lookalike_bench.cli.options import add_plugin_options
+from lookalike_bench.errors import RecordError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN|SUBMISSION", type=Path, help="directory of a run, or a submission's file")
-    parser.add_argument("--jobs", metavar="N", type=int, help="episodes at once (default: one for each core)")
+    parser.add_argument(
+        "--jobs", metavar="N", type=_jobs, help="episodes at once (default: one for each core; at most four)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document and nothing else on stdout")
     add_plugin_options(parser)
 
@@ -34,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
                 divergences.append(replayed.divergence)
                 if not arguments.json:
                     print(printable(str(replayed.divergence)))
+    if not episodes and not divergences:
+        raise RecordError(f"{arguments.run}: nothing to replay: no episode of it has a step")
     seconds = time.perf_counter() - began
     if arguments.json:
         found = [
@@ -46,3 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
         speed = f"{seconds:.1f} s ({steps / seconds:,.0f} a second)"
         print(f"replayed {episodes} episodes, {steps} steps in {speed}: {verdict}")
     return 1 if divergences else 0
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)

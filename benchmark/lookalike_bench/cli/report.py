@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookalike_bench.cli.options import add_plugin_options, plugins_of
+from lookalike_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from lookalike_bench.records.store import Run
@@ -32,6 +33,10 @@ def run(arguments: argparse.Namespace) -> int:
     from lookalike_bench.records.bundles import opened
     from lookalike_bench.scoring.summary import summarise, to_json
 
+    if arguments.frames and arguments.html is None:
+        raise UsageError("--frames: the pictures go into a page; ask for one with --html")
+    if arguments.html not in (None, Path()) and arguments.html.is_dir():
+        raise UsageError(f"--html {arguments.html}: a folder; name a file, such as {arguments.html / 'report.html'}")
     with opened(arguments.run) as run:
         summary = summarise(run)
         print(to_json(summary, arguments.run) if arguments.json else render_run(summary))

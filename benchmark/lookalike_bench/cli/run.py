@@ -11,13 +11,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from lookalike_bench.cli.options import add_plugin_options
 from lookalike_bench.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from lookalike_bench.cli.live import LiveView
     from lookalike_bench.engine.plan import EpisodePlan
-    from lookalike_bench.session import RunSession
+    from lookalike_bench.session import Options, RunSession
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,48 +50,60 @@ def run(arguments: argparse.Namespace) -> int:
     _check_paths(arguments.tasks)
     # Other pytest plugins on this machine have no part in a run, and would only cost time.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    import pytest
-
     from lookalike_bench.cli.live import LiveView
+    from lookalike_bench.session import RunSession
 
     signal.signal(signal.SIGTERM, _interrupt)
     with LiveView() as view:
-        reporter = Reporter(view)
-        code = pytest.main(_pytest_arguments(arguments), plugins=[reporter])
-    session = reporter.session
+        session = RunSession(_options(arguments), view)
+        for task in arguments.tasks:
+            _check_selection(session, task)
+        reporter = Reporter(session, view)
+        try:
+            code = pytest.main(_pytest_arguments(arguments), plugins=[reporter])
+        except KeyboardInterrupt:
+            # Interrupted once more while the run was ending: whoever does that waits for no table.
+            return _interrupted(session, arguments)
     for line in reporter.problems:
         print(f"lookalike-bench: {line}", file=sys.stderr)
+    if reporter.interrupted and session.run is None:
+        return _interrupted(session, arguments)
+    if reporter.problems and (session.run is None or session.misused):
+        return 2
     if arguments.dry_run:
         return _print_estimate(reporter, arguments)
-    if session is None or session.run is None:
-        return 130 if code == pytest.ExitCode.INTERRUPTED and not reporter.problems else 2
     missed = session.missed_expectations()
     ending = _print_results(session, arguments)
     for line in missed:
         print(f"lookalike-bench: {line}", file=sys.stderr)
     if reporter.interrupted:
-        print(f"lookalike-bench: interrupted; go on with: {_resume_command(session, arguments)}", file=sys.stderr)
-        return 130
-    if session.misused:
-        return 2
+        return _interrupted(session, arguments)
     return 1 if missed or code != pytest.ExitCode.OK else ending
 
 
 class Reporter:
     """Stands in for pytest's terminal: feeds the live view and keeps what went wrong, a line each."""
 
-    def __init__(self, view: LiveView) -> None:
+    def __init__(self, session: RunSession, view: LiveView) -> None:
+        self.session = session
         self.view = view
         self.problems: list[str] = []
         self.interrupted = False
         self.plans: list[EpisodePlan] = []
-        self.session: RunSession | None = None
 
     def pytest_configure(self, config: Any) -> None:
-        from lookalike_bench.pytest_plugin import LISTENER
+        from lookalike_bench.pytest_plugin import SESSION
 
-        config.stash[LISTENER] = self.view
-        self.config = config
+        config.stash[SESSION] = self.session
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        except pytest.UsageError as error:
+            # Left alone, pytest would print it, as an error of its own.
+            self.problems += map(str, error.args)
+            raise pytest.exit.Exception("wrong use") from None
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.failed:
@@ -102,30 +118,80 @@ class Reporter:
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed:
-            self.problems.append(f"{report.nodeid}: {str(report.longrepr).strip().splitlines()[-1]}")
+            # The name that pytest gives to what lies outside the current folder has no path in it.
+            episode = report.nodeid.partition("::")[2]
+            self.problems.append(f"{report.location[0]}::{episode}: {str(report.longrepr).strip().splitlines()[-1]}")
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
-        # pytest's own "stop" (as after errors while collecting) comes this way too, and is no interrupt.
-        self.interrupted = excinfo.errisinstance(KeyboardInterrupt)
+        # pytest's own "stop" (as after errors while collecting) comes this way too, as a subclass: it is no interrupt.
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     def pytest_internalerror(self, excrepr: Any, excinfo: Any) -> bool:
         self.problems.append(f"internal error, please report it:\n{excrepr}")
         return True
 
-    def pytest_unconfigure(self, config: Any) -> None:
-        from lookalike_bench.pytest_plugin import SESSION
-
-        self.session = config.stash.get(SESSION, None)
-
 
 def _check_paths(tasks: list[str]) -> None:
-    """Every task file must be there. Raises UsageError with the nearest that is."""
+    """Every task file must be there, and be one. Raises UsageError with the nearest that is."""
     for task in tasks:
         path = Path(task.split("::")[0])
-        if not path.is_file():
+        named_as_one = path.suffix in (".yaml", ".yml")
+        if not os.path.isfile(path) or not named_as_one:  # Path.is_file() raises for a name that no file can have.
             near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
             hint = f"; did you mean {path.parent / near[0]}?" if near else ""
-            raise UsageError(f"{path}: no such task file{hint}")
+            what = "not a task file (NAME.yaml)" if os.path.exists(path) and not named_as_one else "no such task file"
+            raise UsageError(f"{path}: {what}{hint}")
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    from lookalike_bench.session import Options
+
+    return Options(
+        variants=arguments.variants,
+        seeds=arguments.seeds,
+        player=arguments.player,
+        critic=arguments.critic,
+        out=arguments.out,
+        resume=arguments.resume,
+        plugin_files=tuple(arguments.plugin),
+        installed_plugins=not arguments.no_plugins,
+        allowed_plugins=tuple(arguments.allow_plugin or ()) or None,
+        stand_ins=not arguments.no_stand_in,
+        cache=not arguments.no_cache,
+        budget=arguments.budget,
+        prices=arguments.prices,
+        max_connections=arguments.max_connections,
+        timeout=arguments.timeout,
+    )
+
+
+def _check_selection(session: RunSession, selected: str) -> None:
+    """What follows a file's name must be in the file: PATH::VARIANT::seedN, or PATH::TASK::VARIANT::seedN of a
+    suite. Raises UsageError with the nearest that is."""
+    from lookalike_bench.tasks.task import no_such
+
+    file, *names = selected.split("::")
+    if not names:
+        return
+
+    def check(kind: str, known: list[str]) -> str:
+        name = names.pop(0)
+        if name not in known:
+            raise UsageError(f"{selected}: {no_such(kind, name, known)}")
+        return name
+
+    path = Path(file)
+    suite = session.suite(path)
+    if suite is not None:
+        member = check("task", suite.task_names)
+        path = next(task.path for task in suite.tasks if task.name == member)
+    task = session.task(path)
+    if names:
+        check("variant", task.variant_names)
+    if names:
+        check("seed", [f"seed{seed}" for seed in task.file.seeds])
+    if names:
+        raise UsageError(f"{selected}: nothing is selected below a seed")
 
 
 def _pytest_arguments(arguments: argparse.Namespace) -> list[str]:
@@ -133,14 +199,6 @@ def _pytest_arguments(arguments: argparse.Namespace) -> list[str]:
         "-p", "lookalike_bench.pytest_plugin", "-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:logging",
         "--noconftest", "-c", os.devnull, "--rootdir", os.getcwd(), "--capture=no",
     ]  # fmt: skip
-    for name in ("variants", "seeds", "player", "critic", "out", "budget", "prices", "max_connections", "timeout"):
-        if getattr(arguments, name) is not None:
-            options.append(f"--lookalike-{name.replace('_', '-')}={getattr(arguments, name)}")
-    options += [f"--lookalike-plugin={file}" for file in arguments.plugin]
-    options += [f"--lookalike-allow-plugin={name}" for name in arguments.allow_plugin or ()]
-    for name in ("resume", "no_stand_in", "no_plugins", "no_cache"):
-        if getattr(arguments, name):
-            options.append(f"--lookalike-{name.replace('_', '-')}")
     if arguments.exit_first:
         options.append("-x")
     if arguments.dry_run:
@@ -154,9 +212,7 @@ def _print_estimate(reporter: Reporter, arguments: argparse.Namespace) -> int:
 
     from lookalike_bench.engine.prices import estimate
 
-    if reporter.problems or reporter.session is None:
-        return 2
-    told = estimate(reporter.plans, reporter.session.prices(), reporter.session.plugins)
+    told = estimate(reporter.plans, reporter.session.prices, reporter.session.plugins)
     print(json.dumps(told.as_json()) if arguments.json else told)
     return 0
 
@@ -175,6 +231,12 @@ def _print_results(session: RunSession, arguments: argparse.Namespace) -> int:
         print(f"\nrun: {session.run.path}")
         print(f"next: lookalike-bench report {session.run.path} --html{' --frames' if session.shows_pictures else ''}")
     return 0 if all(variant.scored == variant.planned for task in summary.tasks for variant in task.variants) else 1
+
+
+def _interrupted(session: RunSession, arguments: argparse.Namespace) -> int:
+    way_on = f"; go on with: {_resume_command(session, arguments)}" if session.run is not None else ""
+    print(f"lookalike-bench: interrupted{way_on}", file=sys.stderr)
+    return 130
 
 
 def _resume_command(session: RunSession, arguments: argparse.Namespace) -> str:

@@ -75,6 +75,7 @@ class Engine:
         self._reward_models: dict[str, asyncio.Task[Watched]] = {}
         self._solutions: dict[str, asyncio.Task[list[str]]] = {}
         self._submitted: list[concurrent.futures.Future[EpisodeEnd]] = []
+        self._closing: concurrent.futures.Future[None] | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="lookalike-engine", daemon=True)
         self._thread.start()
@@ -101,11 +102,14 @@ class Engine:
             future.cancel()
 
     def close(self) -> None:
-        """Cancel what is left, and free players and environments."""
+        """Cancel what is left, and free players and environments. Where an interrupt cut a call short, the next
+        one waits for the same end."""
         if self._loop.is_closed():
             return
-        self.cancel()
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        if self._closing is None:
+            self.cancel()
+            self._closing = asyncio.run_coroutine_threadsafe(self._close(), self._loop)
+        self._closing.result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -116,10 +120,11 @@ class Engine:
         self.cancel()
 
     async def _prepare(self, task: Task, variant: Variant) -> None:
+        # In the order of what they cost: what is wrong is known before a model is loaded, or paid.
+        await self._pool.warm(task.file.environment)
+        await self._solution(task, variant)
         await self._reward_model(task, variant)
         await self._player(variant)
-        await self._solution(task, variant)
-        await self._pool.warm(task.file.environment)
 
     async def _episode(self, episode: EpisodePlan) -> EpisodeEnd:
         task, variant, seed = episode.task, episode.variant, episode.seed

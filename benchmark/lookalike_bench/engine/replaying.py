@@ -27,13 +27,18 @@ if TYPE_CHECKING:
     Frames = Callable[[EpisodeRecord], dict[tuple[int, int], Frame]]
 
 
+JOBS_PER_CORE = 4
+"""Each job is a process with a game in it: with many more, all of them are late, and a late game has hung."""
+
+
 def replay_run(run: Run, plugins: PluginManager, *, jobs: int | None = None) -> Iterator[Replayed]:
     """Replay every episode that has steps, in the order of the manifest, `jobs` at once (default: one for each
-    core). Raises RecordError if the manifest does not tell what was played."""
+    core, and a few for each at most). Raises RecordError if the manifest does not tell what was played."""
     manifest = run.read_manifest()
+    cores = os.cpu_count() or 1
     with ExitStack() as stack:
         benches = _Benches(plugins, stack)
-        pool = stack.enter_context(ThreadPoolExecutor(jobs or os.cpu_count() or 1))
+        pool = stack.enter_context(ThreadPoolExecutor(min(jobs or cores, cores * JOBS_PER_CORE)))
         yield from pool.map(
             lambda episode: _replay(run, benches, *episode),
             [(entry, variant, seed) for entry in manifest.tasks for variant in entry.variants for seed in entry.seeds],

@@ -11,11 +11,13 @@ import base64
 import hashlib
 import json
 import re
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lookalike_bench.errors import UsageError
 from lookalike_bench.publish.tables import count_text, difference_text, estimate_text, percent
 
 if TYPE_CHECKING:
@@ -48,11 +50,16 @@ def render(template: str, script: str | None = None, *, asks_its_server: bool = 
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page where nobody can meet half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a page where nobody can meet half of it. Raises UsageError where it cannot be written."""
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(page, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise UsageError(f"{path}: the page cannot be written: {error.strerror}") from None
 
 
 def data_block(data: Any) -> Markup:

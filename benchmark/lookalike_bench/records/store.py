@@ -83,11 +83,24 @@ class Run:
     def manifest_path(self) -> Path:
         return self.path / "manifest.json"
 
+    def make_folder(self) -> None:
+        """Make the directory, if it is not there. Raises RecordError where it cannot be."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise RecordError(f"{self.path}: a run is a folder, and there is a file of this name") from None
+        except OSError as error:
+            raise RecordError(f"{self.path}: no run can be written here: {error.strerror}") from None
+
     def write_manifest(self, manifest: Manifest) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
+        """Begin the run on disk. Raises RecordError where it cannot be written."""
+        self.make_folder()
         partial = self.manifest_path.with_suffix(".json.partial")
-        partial.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        partial.replace(self.manifest_path)
+        try:
+            partial.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            partial.replace(self.manifest_path)
+        except OSError as error:
+            raise RecordError(f"{self.path}: no run can be written here: {error.strerror}") from None
 
     def read_manifest(self) -> Manifest:
         """Raises RecordError if there is no run here or its manifest is not one."""

@@ -5,17 +5,23 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
 
 from lookalike_bench.errors import TaskError, UsageError
 from lookalike_bench.tasks.schema import Expectation, LocalPath, PlayerSpec, PluginSpec, TaskFile, local_path
 from lookalike_bench.tasks.variants import Variant, resolve_variants
-from lookalike_bench.tasks.yaml_file import Document, merged, read_yaml
+from lookalike_bench.tasks.yaml_file import Document, merged, read_yaml, wrong_value
+from lookalike_bench.text import shortened
 
 __all__ = ["LocalPath", "Task", "load_task"]
+
+SPEC = TypeVar("SPEC", bound=PluginSpec)
 
 
 @dataclass(frozen=True)
@@ -84,15 +90,16 @@ class Task:
             known = {**{name: VariantSpec() for name in BUILT_IN_VARIANTS}, **self.file.variants}
             for name in variants:
                 if name not in known:
-                    raise UsageError(f"--variants: {_unknown(name, list(known), 'variant')}")
+                    raise UsageError(f"--variants: {no_such('variant', name, list(known))}")
             changes["variants"] = {name: known[name] for name in variants}
         if seeds is not None:
             changes["seeds"] = seeds
         if player is not None:
             named = {"decode": self.file.player.decode, "plugin": player.plugin, **player.arguments}
-            changes["player"] = PlayerSpec.model_validate(named)
+            changes["player"] = _named("--player", player, PlayerSpec, named)
         if critic is not None:
-            changes["critic"] = CriticSpec.model_validate({"plugin": critic.plugin, **critic.arguments})
+            named = {"plugin": critic.plugin, **critic.arguments}
+            changes["critic"] = _named("--critic", critic, CriticSpec, named)
         file = self.file.model_copy(update=changes)
         try:
             return replace(self, file=file, variants=tuple(resolve_variants(file)))
@@ -111,9 +118,13 @@ def read_task(document: Document) -> Task:
     document = _with_bases(document, seen=())
     file = document.validate(TaskFile)
     try:
-        return Task(path, file, tuple(resolve_variants(file)))
+        task = Task(path, file, tuple(resolve_variants(file)))
     except ValueError as error:
         raise document.fail(("variants",), str(error)) from None
+    for subject, expectation in zip(file.expect, task.expectations, strict=True):
+        if expectation.variant not in task.variant_names:
+            raise document.fail(("expect", subject), no_such("variant", expectation.variant, task.variant_names))
+    return task
 
 
 def is_suite(document: Document) -> bool:
@@ -156,13 +167,25 @@ def _with_bases(document: Document, seen: tuple[Path, ...]) -> Document:
     try:
         base = read_yaml(base_path)
     except TaskError as error:
-        if base_path.exists():
+        if os.path.exists(base_path):  # Path.exists() raises for a name that no file can have.
             raise
         raise document.fail(("extends",), str(error)) from None
     return merged(_with_bases(base, (*seen, document.path)), document)
 
 
-def _unknown(name: str, known: list[str], kind: str) -> str:
+def no_such(kind: str, name: str, known: list[str]) -> str:
+    """What is said of a name that is not there, with the nearest that is."""
+    name = shortened(name)
     near = difflib.get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"no {kind} is called {name!r}{hint} (known: {', '.join(known)})"
+
+
+def _named(option: str, given: PluginSpec, model: type[SPEC], values: dict[str, Any]) -> SPEC:
+    """A plugin that was named on the command line, as a task file would name it. Raises UsageError."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = "".join(f"{part}: " for part in problem["loc"])
+        raise UsageError(f"{option} {shortened(str(given))}: {where}{wrong_value(problem)}") from None

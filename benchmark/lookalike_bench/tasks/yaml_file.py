@@ -9,6 +9,7 @@ Duplicate keys, tags, merge keys and documents that expand to more than 100,000 
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lookalike_bench.errors import LookalikeError, TaskError
+from lookalike_bench.text import shortened
 
 MODEL = TypeVar("MODEL", bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -26,6 +28,8 @@ Location = tuple[str | int, ...]
 SCALAR_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 TEXT_TAGS = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value"}
 MAXIMUM_NODES = 100_000
+TOLD = 400
+"""Characters of all that is said of a place, into which a name of any length may have come."""
 
 
 @dataclass
@@ -46,8 +50,8 @@ class Document:
 
     def fail(self, location: Location, message: str) -> LookalikeError:
         """An error at a place, to be raised."""
-        shown = ".".join(str(part) for part in location)
-        return self.error(f"{self.where(location)}: {shown}{': ' if shown else ''}{message}")
+        shown = shortened(".".join(str(part) for part in location))
+        return self.error(f"{self.where(location)}: {shown}{': ' if shown else ''}{shortened(message, TOLD)}")
 
     def validate(self, model: type[MODEL], context: Any = None) -> MODEL:
         """The data as a pydantic model. Raises this document's error type for the first thing that is wrong."""
@@ -81,10 +85,20 @@ class Document:
             return f"unknown key{hint} (expected one of: {', '.join(names)})"
         if problem["type"] == "missing":
             return "this key is required"
-        message = str(problem["msg"]).removeprefix("Value error, ")
-        message = message[:1].lower() + message[1:]
-        given = problem["input"]
-        return f"{message}, got {given!r}" if isinstance(given, (str, int, float, bool)) else message
+        return wrong_value(problem)
+
+
+def wrong_value(problem: Any) -> str:
+    """What pydantic says of a value, in the words of this project, with the nearest right one."""
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = message[:1].lower() + message[1:]
+    given = problem["input"]
+    if isinstance(given, (str, int, float, bool)):
+        message += f", got {shortened(repr(given))}"
+    if problem["type"] == "literal_error":
+        near = difflib.get_close_matches(shortened(str(given)), re.findall(r"'([^']*)'", problem["ctx"]["expected"]), 1)
+        message += f"; did you mean {near[0]!r}?" if near else ""
+    return message
 
 
 def read_yaml(path: Path, error: type[LookalikeError] = TaskError) -> Document:
@@ -94,9 +108,9 @@ def read_yaml(path: Path, error: type[LookalikeError] = TaskError) -> Document:
     except FileNotFoundError:
         near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
         raise error(f"{path}: no such file{f'; did you mean {path.parent / near[0]}?' if near else ''}") from None
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = "not UTF-8 text" if isinstance(problem, UnicodeDecodeError) else problem.strerror
-        raise error(f"{path}: cannot be read: {reason}") from None
+    except (OSError, ValueError) as problem:
+        reason = "not UTF-8 text" if isinstance(problem, UnicodeDecodeError) else getattr(problem, "strerror", problem)
+        raise error(f"{shortened(str(path), TOLD)}: cannot be read: {reason}") from None
     return parse_yaml(text, path, error)
 
 
@@ -107,9 +121,9 @@ def parse_yaml(text: str, path: Path, error: type[LookalikeError] = TaskError) -
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
-        raise error(f"{path}:{line}: not valid YAML: {problem.problem}") from None
+        raise error(f"{path}:{line}: not valid YAML: {shortened(str(problem.problem))}") from None
     except (yaml.YAMLError, RecursionError) as problem:
-        raise error(f"{path}: not valid YAML: {str(problem).splitlines()[0]}") from None
+        raise error(f"{path}: not valid YAML: {shortened(str(problem).splitlines()[0])}") from None
     if node is None:
         raise error(f"{path}:1: the file is empty")
     try:
@@ -142,11 +156,11 @@ class _Construction:
         if node.tag in TEXT_TAGS:
             return node.value
         if node.tag not in SCALAR_TAGS:
-            raise self.document.fail(location, f"tags are not allowed in this file, got {node.tag}")
+            raise self.document.fail(location, f"tags are not allowed in this file, got {shortened(node.tag)}")
         try:
             return self.scalars.construct_object(node)
         except (ValueError, yaml.YAMLError):
-            raise self.document.fail(location, f"not a valid value: {node.value!r}") from None
+            raise self.document.fail(location, f"not a valid value: {shortened(repr(node.value))}") from None
 
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
@@ -160,16 +174,15 @@ class _Construction:
             inside = (*location, key)
             if key in mapping:
                 first = self.document.lines[inside][1]
-                raise self.document.error(
-                    f"{self.document.path}:{here}: {'.'.join(map(str, inside))}: duplicate key, first in line {first}"
-                )
+                shown = shortened(".".join(map(str, inside)))
+                raise self.document.error(f"{self.document.path}:{here}: {shown}: duplicate key, first in line {first}")
             self.document.lines[inside] = (self.document.path, here)
             mapping[key] = self.construct(value_node, inside)
         return mapping
 
     def _expect_tag(self, node: yaml.Node, name: str, location: Location) -> None:
         if node.tag != f"tag:yaml.org,2002:{name}":
-            raise self.document.fail(location, f"tags are not allowed in this file, got {node.tag}")
+            raise self.document.fail(location, f"tags are not allowed in this file, got {shortened(node.tag)}")
 
 
 def merged(base: Document, over: Document) -> Document:

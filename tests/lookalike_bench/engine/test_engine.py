@@ -23,6 +23,7 @@ from lookalike_bench.tasks.schema import PluginSpec
 from lookalike_bench.tasks.task import Task, load_task
 
 from tests.conftest import FAKE_PLUGINS, write_task
+from tests.fake_plugins import EastJudge
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -150,9 +151,11 @@ def test_what_fails_before_the_first_step_is_on_record(
 
 
 @pytest.mark.parametrize("praise", [1.2, float("nan")])
-def test_a_reward_out_of_bounds_is_the_critics_failure(tmp_path: Path, plugins: PluginManager, praise: float) -> None:
-    critic = PluginSpec.model_validate({"plugin": "east", "praise": praise})
-    task = load_task(write_task(tmp_path)).with_options(variants=["swarm"], seeds=[0], critic=critic)
+def test_a_reward_out_of_bounds_is_the_critics_failure(
+    tmp_path: Path, plugins: PluginManager, monkeypatch: pytest.MonkeyPatch, praise: float
+) -> None:
+    monkeypatch.setattr(plugins.find("critic", "east").load(), "judge", lambda *_: EastJudge(praise))
+    task = load_task(write_task(tmp_path)).with_options(variants=["swarm"], seeds=[0])
     _, [end] = play(tmp_path, task, plugins)
     assert end.error == f"CriticFailure: the critic gave a reward of {praise:g}: expected a number from -1 to 1"
 

@@ -55,6 +55,19 @@ def test_the_committed_json_schema_is_the_one_of_the_models() -> None:
         ("extends: corridor.yaml", (), "extends: corridor.yaml extends this file in turn"),
         ("expect: {swarm.succes: '> 1'}", (), "expect: 'swarm.succes' is not VARIANT.METRIC"),
         ("expect: {swarm.success: about 1}", (), "expect: 'about 1' is not a comparison"),
+        (
+            "expect: {singel.steps: '< 9'}",
+            (),
+            "expect.singel.steps: no variant is called 'singel'; did you mean 'single'",
+        ),
+        ("expect: {random-player.success: '< 1'}", (), "expect.random-player.success: no variant is called"),
+        (
+            "player: {plugin: random, decode: chose}",
+            ("player",),
+            "player.decode: input should be 'choose', 'generate' or",
+        ),
+        (f"extends: {'long' * 100}", (), "extends: "),
+        ('extends: "a\\0b"', (), "extends: "),
         ("temperature: hot", (), "temperature: input should be a valid number"),
     ],
 )
@@ -95,6 +108,20 @@ def test_controls_keep_their_own_player_when_another_is_asked_for(tmp_path: Path
 def test_an_unknown_variant_on_the_command_line_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'baseline'"):
         load_task(write_task(tmp_path)).with_options(variants=["basline"])
+
+
+def test_a_wrong_value_on_the_command_line_names_the_nearest(tmp_path: Path) -> None:
+    player = parse_plugin_spec("random:decode=chose")
+    with pytest.raises(UsageError, match=r"^--player random:decode=chose: decode: .*did you mean 'choose'\?$"):
+        load_task(write_task(tmp_path)).with_options(player=player)
+
+
+@pytest.mark.parametrize("key", ["max_steps", "seeds", "extends", "goal", "name", "reveal"])
+def test_a_value_of_any_length_is_one_short_line(tmp_path: Path, key: str) -> None:
+    path = write_task(tmp_path, f"{key}: {'long ' * 20_000}", without=(key,))
+    with pytest.raises(TaskError) as caught:
+        load_task(path)
+    assert f": {key}: " in str(caught.value) and len(str(caught.value)) < len(str(path)) + 450
 
 
 def test_a_swarm_spreads_its_temperatures_and_a_retry_does_not(tmp_path: Path) -> None:

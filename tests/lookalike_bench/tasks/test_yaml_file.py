@@ -31,6 +31,13 @@ def test_says_what_is_wrong_and_where(text: str, expected: str) -> None:
     assert str(caught.value).startswith(expected)
 
 
+@pytest.mark.parametrize("text", ["{0}: 1\n{0}: 2\n", "a: !{0} 1\n", "a: *{0}\n", "{0}: !x 1\n", "? [{0}]\n: 3\n"])
+def test_a_name_of_any_length_is_one_short_line(text: str) -> None:
+    with pytest.raises(TaskError) as caught:
+        parse_yaml(text.format("x" * 900), HERE)
+    assert len(str(caught.value)) < 250
+
+
 def test_a_bomb_is_refused() -> None:
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 8)
