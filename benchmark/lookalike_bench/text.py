@@ -6,7 +6,9 @@ the direction, characters without width).
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
@@ -20,6 +22,13 @@ def printable(text: str) -> str:
 def shortened(text: str, width: int = 80) -> str:
     """The text, or its beginning, so that an error that quotes it stays one line."""
     return text if len(text) <= width else text[: width - 3] + "..."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error about a name that is not there: the nearest that is, or nothing."""
+    # A name without end would be compared for as long.
+    near = difflib.get_close_matches(shortened(name), list(known), 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def without_controls(text: str) -> str:

@@ -12,7 +12,6 @@ official client took 28 ms to send 200 messages where this takes 1.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -25,7 +24,7 @@ from lookalike_bench.engine.limiter import Limiter, shared_limiter
 from lookalike_bench.engine.remembered import Remembered
 from lookalike_bench.engine.remote import Transient, Transport, Unanswered, persist, retry_after_seconds
 from lookalike_bench.errors import LookalikeError, PluginError
-from lookalike_bench.text import without_controls
+from lookalike_bench.text import did_you_mean, without_controls
 from lookalike_bench.types import Message, Usage
 
 if TYPE_CHECKING:
@@ -133,8 +132,7 @@ class ChatServer:
         self.kind = next((KNOWN_SERVERS[owner] for owner in owners if owner in KNOWN_SERVERS), "")
         # llama.cpp serves its one model under any name; others say 404 for a name that they do not have.
         if names and self.model not in names and self.kind not in ("llama.cpp", ""):
-            near = difflib.get_close_matches(self.model, names, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(self.model, names)
             raise PluginError(f"openai: {self.base_url} has no {self.model!r}{hint} (it has {', '.join(names[:8])})")
         self._limiter = shared_limiter(f"{self.base_url} {self.model}", transport.max_connections)
 

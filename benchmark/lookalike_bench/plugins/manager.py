@@ -10,7 +10,6 @@ plugin claimed is an error that tells why.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -30,7 +29,7 @@ from pydantic.errors import PydanticSchemaGenerationError
 
 from lookalike_bench.errors import PluginError
 from lookalike_bench.plugins import hookspecs
-from lookalike_bench.text import shortened
+from lookalike_bench.text import did_you_mean, shortened
 
 ENTRY_POINT_GROUP = "lookalike_bench"
 BUILT_IN = "builtin"
@@ -109,8 +108,7 @@ class PluginManager:
                 raise PluginError(
                     f"{kind} {name!r} comes from plugin {problem.plugin!r}, which failed: {problem.reason}"
                 )
-        near = difflib.get_close_matches(name, self.names(kind), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, self.names(kind))
         known = ", ".join(self.names(kind)) or "none"
         broken = ", ".join(problem.plugin for problem in self.problems)
         failed = f"; plugins that failed to load: {broken}" if broken else ""
@@ -165,8 +163,7 @@ def check_arguments(registered: Registered, made: type, arguments: Mapping[str, 
     what = f"{registered.kind} {registered.name!r}"
     for argument in arguments:
         if argument not in parameters:
-            near = difflib.get_close_matches(argument, parameters, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(argument, parameters)
             takes = ", ".join(parameters) or "no arguments"
             raise PluginError(f"{what} has no argument {argument!r}{hint} (it takes: {takes})")
     for parameter in parameters.values():
@@ -189,8 +186,7 @@ def _wrong(value: object, annotation: Any) -> str:
         faults = error.errors(include_url=False)
         expected = " or ".join(dict.fromkeys(f["msg"].replace("Input should be ", "").strip() for f in faults))
         named = [name for f in faults for name in re.findall(r"'([^']*)'", f.get("ctx", {}).get("expected", ""))]
-        near = difflib.get_close_matches(str(value), named, 1)
-        return f"expected {expected}, not {shortened(repr(value))}" + (f"; did you mean {near[0]!r}?" if near else "")
+        return f"expected {expected}, not {shortened(repr(value))}{did_you_mean(str(value), named)}"
     except PydanticSchemaGenerationError:
         pass  # A class of the plugin's own, which no file can hold.
     return ""
@@ -228,8 +224,7 @@ def _entry_points(
     names = {entry_point.name for entry_point in found}
     for name in allow or ():
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, names)
             raise PluginError(f"--allow-plugin {name}: no installed plugin has this name{hint}")
     admitted = [
         entry_point

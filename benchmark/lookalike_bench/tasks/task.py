@@ -17,7 +17,7 @@ from lookalike_bench.errors import TaskError, UsageError
 from lookalike_bench.tasks.schema import Expectation, LocalPath, PlayerSpec, PluginSpec, TaskFile, local_path
 from lookalike_bench.tasks.variants import Variant, resolve_variants
 from lookalike_bench.tasks.yaml_file import Document, merged, read_yaml, wrong_value
-from lookalike_bench.text import shortened
+from lookalike_bench.text import did_you_mean, shortened
 
 __all__ = ["LocalPath", "Task", "load_task"]
 
@@ -176,8 +176,7 @@ def _with_bases(document: Document, seen: tuple[Path, ...]) -> Document:
 def no_such(kind: str, name: str, known: list[str]) -> str:
     """What is said of a name that is not there, with the nearest that is."""
     name = shortened(name)
-    near = difflib.get_close_matches(name, known, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = did_you_mean(name, known)
     return f"no {kind} is called {name!r}{hint} (known: {', '.join(known)})"
 
 

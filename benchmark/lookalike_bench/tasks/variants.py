@@ -6,11 +6,10 @@ controls: each takes one thing away, so that what remains can be told from what 
 
 from __future__ import annotations
 
-import difflib
-
 from pydantic import BaseModel, ConfigDict
 
 from lookalike_bench.tasks.schema import CriticSpec, Method, PlayerSpec, PluginSpec, TaskFile, VariantSpec, VideoSpec
+from lookalike_bench.text import did_you_mean
 from lookalike_bench.types import Reveal
 
 SWARM_SIZE = 5
@@ -83,8 +82,7 @@ def _resolve(name: str, spec: VariantSpec, task: TaskFile) -> Variant:
     _, built_in = BUILT_IN_VARIANTS.get(name, ("", VariantSpec()))
     method = spec.method or built_in.method
     if method is None:
-        near = difflib.get_close_matches(name, BUILT_IN_VARIANTS, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(name, BUILT_IN_VARIANTS)
         raise ValueError(f"variant {name!r} is not built in{hint} (a variant of your own names its method:)")
     chosen = built_in.model_copy(update={key: getattr(spec, key) for key in spec.model_fields_set})
     many = method in ("swarm", "independent", "retry")

@@ -20,7 +20,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lookalike_bench.errors import LookalikeError, TaskError
-from lookalike_bench.text import shortened
+from lookalike_bench.text import did_you_mean, shortened
 
 MODEL = TypeVar("MODEL", bound=BaseModel)
 Location = tuple[str | int, ...]
@@ -80,8 +80,7 @@ class Document:
     def _explain(self, problem: Any, model: type[BaseModel], location: Location) -> str:
         if problem["type"] == "extra_forbidden":
             names = _field_names(model, location[:-1])
-            near = difflib.get_close_matches(str(location[-1]), names, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(str(location[-1]), names)
             return f"unknown key{hint} (expected one of: {', '.join(names)})"
         if problem["type"] == "missing":
             return "this key is required"
@@ -96,8 +95,7 @@ def wrong_value(problem: Any) -> str:
     if isinstance(given, (str, int, float, bool)):
         message += f", got {shortened(repr(given))}"
     if problem["type"] == "literal_error":
-        near = difflib.get_close_matches(shortened(str(given)), re.findall(r"'([^']*)'", problem["ctx"]["expected"]), 1)
-        message += f"; did you mean {near[0]!r}?" if near else ""
+        message += did_you_mean(str(given), re.findall(r"'([^']*)'", problem["ctx"]["expected"]))
     return message
 
 

@@ -16,7 +16,6 @@ last of them, and one time, at the beginning of the first.
 from __future__ import annotations
 
 import codecs
-import difflib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -32,7 +31,7 @@ from lookalike_bench.errors import VideoError
 from lookalike_bench.plugins.environment import Environment, Walkthrough
 from lookalike_bench.tasks.assets import cache_directory
 from lookalike_bench.tasks.schema import PluginSpec
-from lookalike_bench.text import shortened
+from lookalike_bench.text import did_you_mean, shortened
 from lookalike_bench.types import Observation
 from lookalike_bench.videos import pictures
 from lookalike_bench.videos.video import Video
@@ -170,8 +169,7 @@ def check_demonstration(demonstration: Demonstration, environment: Environment) 
         for action in _singly(entry):
             number += 1
             if known is not None and action not in known:
-                near = difflib.get_close_matches(action, known, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(action, known)
                 raise VideoError(
                     f"{which}: step {number}: the game has no action {shortened(repr(action))}{hint} "
                     f"(it has: {', '.join(known)})"

@@ -12,7 +12,6 @@ Python 3.11 and 3.12 have the library in the package `procgen-mirror`, later one
 from __future__ import annotations
 
 import contextlib
-import difflib
 import hashlib
 import io
 import json
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
 from lookalike_bench.errors import EnvironmentFailure, PluginError
 from lookalike_bench.plugins.environment import Environment
+from lookalike_bench.text import did_you_mean
 from lookalike_bench.types import EnvironmentInfo, Observation
 from pydantic import Field
 
@@ -52,8 +52,7 @@ class Procgen(Environment):
 
     def __init__(self, game: GameName, mode: Mode = "easy", hold: Hold | Literal["until-change"] = 1) -> None:
         if game not in GAMES:
-            near = difflib.get_close_matches(str(game), GAMES, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(str(game), GAMES)
             raise PluginError(f"procgen: there is no game {game!r}{hint} (games: {', '.join(GAMES)})")
         if mode not in get_args(Mode):
             raise PluginError(f"procgen: mode is easy or hard, not {mode!r}")

