@@ -34,9 +34,11 @@ class Terminal:
     def __init__(self, arguments: list[str], folder: Path, columns: int = 80) -> None:
         ours, theirs = pty.openpty()
         termios.tcsetwinsize(ours, (24, columns))
+        # A width in the environment would count for more than the terminal's own.
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             arguments, stdin=theirs, stdout=theirs, stderr=theirs, cwd=folder, close_fds=True, start_new_session=True,
-            env={**os.environ, "TERM": "xterm", "INPUTRC": os.devnull},
+            env={**inherited, "TERM": "xterm", "INPUTRC": os.devnull},
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C comes through it
         )  # fmt: skip
         os.close(theirs)

@@ -57,7 +57,7 @@ def test_pickled_arrays_are_refused(tmp_path):
     path = tmp_path / "outline.yaml"
     model().save(path)
     numpy.savez(path.with_suffix(".npz"), hostile=numpy.array([object()], dtype=object))
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(RecordError, match="allow_pickle"):
         RewardModel.load(path)
 
 
