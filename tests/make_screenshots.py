@@ -45,6 +45,7 @@ def main(run: Path, images: Path) -> None:
 
 
 def picture_recorder(path: Path, images: Path) -> None:
+    images.mkdir(parents=True, exist_ok=True)
     task = load_task(path)
     environment, spec = open_for_play(load_plugins(), task.file.environment)
     assert isinstance(environment, Pictured), f"{path}: this game is played in the terminal"

@@ -16,7 +16,7 @@ def parse_plugin_spec(text: str) -> PluginSpec:
     arguments: dict[str, object] = {}
     for part in filter(None, listed.split(",")):
         argument, equals, value = part.partition("=")
-        if not equals or not argument.isidentifier():
+        if not equals or not argument.isidentifier() or argument == "plugin":
             raise UsageError(f"{text!r}: {part!r} is not ARGUMENT=VALUE")
         try:
             read = yaml.safe_load(value)

@@ -9,6 +9,7 @@ load(Path("tasks/procgen.yaml"))        # a Suite; of any other file a Task
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def _read_member(document: Document, index: int, member: str) -> Task:
             return read_task(found)
         wrong = document.fail(("suite", index), f"{member} is a suite itself; a suite names tasks")
     except TaskError as error:
-        if path.exists():
+        if os.path.exists(path):  # Path.exists() raises for a name that no file can have.
             raise
         wrong = document.fail(("suite", index), str(error))
     raise wrong

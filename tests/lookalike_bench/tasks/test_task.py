@@ -159,7 +159,7 @@ def test_plugins_are_named_on_the_command_line(text: str, plugin: str, arguments
     assert (spec.plugin, spec.arguments) == (plugin, arguments)
 
 
-@pytest.mark.parametrize("text", ["", ":model=x", "local:model", "local:=x"])
+@pytest.mark.parametrize("text", ["", ":model=x", "local:model", "local:=x", "local:plugin=3"])
 def test_a_malformed_plugin_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_plugin_spec(text)
