@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import textwrap
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,23 @@ def write_task(folder: Path, changes: str = "", *, without: tuple[str, ...] = ()
     path = folder / name
     path.write_text("\n".join([*lines, textwrap.dedent(changes).strip(), ""]))
     return path
+
+
+def playing(command: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+    """A process that plays into `run`, once it is in the middle of an episode."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # What is started in the background of a shell ignores interrupts, and so would everything that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and not list((folder / "run").glob("episodes/*/*/*.partial")):
+        time.sleep(0.05)
+    return process
 
 
 def write_suite(folder: Path) -> Path:

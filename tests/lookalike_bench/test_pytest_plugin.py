@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from lookalike_bench.records.store import Run
 
-from tests.conftest import FAKE_PLUGINS, write_suite, write_task
+from tests.conftest import FAKE_PLUGINS, playing, write_suite, write_task
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -133,18 +133,7 @@ def test_an_interrupted_run_leaves_a_table_and_resumes(tmp_path: Path, number: s
     command = [
         sys.executable, "-m", "lookalike_bench.cli.main", "run", TASK, "--plugin", str(FAKE_PLUGINS), "--out", "run",
     ]  # fmt: skip
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # What is started in the background of a shell ignores interrupts, and so would everything that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not list((tmp_path / "run").glob("episodes/*/*/*.partial")):
-        time.sleep(0.05)
+    process = playing(command, tmp_path)
     time.sleep(1)
     os.kill(process.pid, number)
     out, errors = process.communicate(timeout=30)

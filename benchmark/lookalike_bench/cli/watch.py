@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     plugins = plugins_of(arguments)
     task = load_task(arguments.task)
-    if arguments.critic:
+    if arguments.critic is not None:
         task = task.with_options(critic=parse_plugin_spec(arguments.critic))
     if not task.file.videos:
         raise UsageError(f"{task.path}: the task names no videos to watch")
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     _print_quality(watched.reward_model, videos)
     seconds = time.perf_counter() - started
     print("from the cache" if watched.from_cache else f"watched in {seconds:.1f} s", end="; ")
-    out = arguments.out or Path(f"{task.name}-outline.yaml") if arguments.out else watched.path
+    out = arguments.out or watched.path
     if arguments.out:
         watched.reward_model.save(out)
         print(f"written to {out}")
@@ -115,9 +115,8 @@ def _print_outline(reward_model: RewardModel) -> None:
 
 def _print_quality(reward_model: RewardModel, videos: list[Video]) -> None:
     for name, value in reward_model.quality.items():
-        print(
-            f"{name.replace('_', ' ')}: {value:.0f}" if value.is_integer() else f"{name.replace('_', ' ')}: {value:.3f}"
-        )
+        shown = f"{value:.0f}" if value.is_integer() else f"{value:.3f}"
+        print(f"{name.replace('_', ' ')}: {shown}")
     from lookalike_bench.scoring.ocr_quality import reading_quality
     from lookalike_bench.videos.walkthroughs import truth_path
 

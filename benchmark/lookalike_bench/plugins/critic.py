@@ -29,7 +29,7 @@ the environment shows pictures, that is what the critic's `describe` makes of th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lookalike_bench.types import Brief, Description, Judgement, Observation, Usage
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from lookalike_bench.types import Frame
     from lookalike_bench.videos.video import Video
 
+    Eyes = Callable[[Frame], Awaitable[Description]]
+
 
 class Judge(ABC):
     """Follows one episode and rewards or punishes its steps."""
@@ -48,10 +50,17 @@ class Judge(ABC):
     """Tokens that judging and describing took since the last step was recorded: a judge that asks a model adds to it,
     and whoever records the step sets it back to nothing."""
 
+    eyes: Eyes | None = None
+    """What puts a picture into words, as a critic's `describe` does; None for a judge that sees none, or by itself."""
+
     async def describe(self, frame: Frame) -> str:
         """What a picture shows, in words, for a player that cannot see. Asked of every picture just before what it
         belongs to is observed, and kept in the record: a resumed episode is not described again."""
-        return ""
+        if self.eyes is None:
+            return ""
+        description = await self.eyes(frame)
+        self.usage += description.usage
+        return description.text
 
     @abstractmethod
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:

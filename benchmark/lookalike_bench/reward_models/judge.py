@@ -15,7 +15,7 @@ environment lists: never the score.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lookalike_bench.plugins.critic import Judge
@@ -24,12 +24,10 @@ from lookalike_bench.reward_models.guide import Guide
 from lookalike_bench.reward_models.model import RewardModel
 from lookalike_bench.reward_models.outline import Outline
 from lookalike_bench.reward_models.progress import Move
-from lookalike_bench.types import Description, Judgement, Observation
+from lookalike_bench.types import Judgement, Observation
 
 if TYPE_CHECKING:
-    from lookalike_bench.types import Frame
-
-    Eyes = Callable[[Frame], Awaitable[Description]]
+    from lookalike_bench.plugins.critic import Eyes
 
 POSSIBLE = 4
 """How many possible actions a review names."""
@@ -39,17 +37,10 @@ class OutlineJudge(Judge):
     """Judges one episode by an outline. `eyes` put a picture into words, as a critic's `describe` does."""
 
     def __init__(self, reward_model: RewardModel, eyes: Eyes | None = None) -> None:
-        self._eyes = eyes
+        self.eyes = eyes
         self._guide = Guide(Outline(reward_model.outline, reward_model.vocabulary))
         self._played = 0
         self._review = (0.0, "the episode begins")
-
-    async def describe(self, frame: Frame) -> str:
-        if self._eyes is None:
-            return ""
-        description = await self._eyes(frame)
-        self.usage += description.usage
-        return description.text
 
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
         guide = self._guide

@@ -21,8 +21,6 @@ from pydantic import Field
 from lookalike_plugins.critics.model_critic import Part, Strict, T
 
 if TYPE_CHECKING:
-    from lookalike_bench.types import Frame
-
     from lookalike_plugins.critics.model_critic import ModelCritic
 
 HISTORY = 100
@@ -58,6 +56,7 @@ class ModelJudge(Judge):
 
     def __init__(self, critic: ModelCritic, reward_model: RewardModel) -> None:
         self._critic = critic
+        self.eyes = critic.describe
         brief = reward_model.provenance.get("brief", {})
         self._system = critic.prompts.fill(
             "judge",
@@ -73,11 +72,6 @@ class ModelJudge(Judge):
         self._actions: tuple[str, ...] = ()
         self._frame: VideoFrame | None = None
         self._steps = 0
-
-    async def describe(self, frame: Frame) -> str:
-        description = await self._critic.describe(frame)
-        self.usage += description.usage
-        return description.text
 
     def observe(self, action: str | None, observation: Observation, actions: Sequence[str]) -> None:
         self._steps += action is not None

@@ -6,13 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from lookalike_bench.records.store import Run
 
-from tests.conftest import FAKE_PLUGINS, write_suite, write_task
+from tests.conftest import FAKE_PLUGINS, playing, write_suite, write_task
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -156,17 +155,7 @@ def test_a_second_interrupt_ends_in_one_line(tmp_path: Path) -> None:
     changes = "environment: {plugin: corridor, length: 20}\nmax_steps: 30\nplayer: {plugin: lingering, wait: 0.2}"
     write_task(tmp_path, changes, without=("player", "environment", "max_steps"))
     (tmp_path / "lingering.py").write_text(LINGERING_PLAYER)
-    process = subprocess.Popen(
-        [*COMMAND, "corridor.yaml::baseline", "--plugin", "lingering.py", "--out", "run"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and not list((tmp_path / "run").glob("episodes/*/*/*.partial")):
-        time.sleep(0.05)
+    process = playing([*COMMAND, "corridor.yaml::baseline", "--plugin", "lingering.py", "--out", "run"], tmp_path)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     while "closing" not in process.stderr.readline():
